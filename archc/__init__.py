@@ -1,0 +1,71 @@
+"""archc: a compiler for convolutional network architectures.
+
+A spec in YAML is type-checked and compiled to ONNX, with the weights of a checkpoint:
+
+    import archc
+    archc.validate("resnet50")
+    archc.build("resnet50", "resnet50.onnx", weights="resnet50.safetensors")
+
+Names are handed on lazily, so that importing archc costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+from archc.version import __version__
+
+if TYPE_CHECKING:
+    from archc.diagnostics.diagnostic import Diagnostic, Severity
+    from archc.diagnostics.errors import ArchcError, InternalError, SpecError
+    from archc.graph.graph import Graph
+    from archc.api import build, build_bytes, elaborate, load, session, validate
+    from archc.pipeline import BuildResult, Spec, Validation
+
+_HOMES = {
+    "ArchcError": "archc.diagnostics.errors",
+    "BuildResult": "archc.pipeline",
+    "Diagnostic": "archc.diagnostics.diagnostic",
+    "Graph": "archc.graph.graph",
+    "InternalError": "archc.diagnostics.errors",
+    "Severity": "archc.diagnostics.diagnostic",
+    "Spec": "archc.pipeline",
+    "SpecError": "archc.diagnostics.errors",
+    "Validation": "archc.pipeline",
+    "build": "archc.api",
+    "build_bytes": "archc.api",
+    "elaborate": "archc.api",
+    "load": "archc.api",
+    "session": "archc.api",
+    "validate": "archc.api",
+}
+
+__all__ = [
+    "ArchcError",
+    "BuildResult",
+    "Diagnostic",
+    "Graph",
+    "InternalError",
+    "Severity",
+    "Spec",
+    "SpecError",
+    "Validation",
+    "__version__",
+    "build",
+    "build_bytes",
+    "elaborate",
+    "load",
+    "session",
+    "validate",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'archc' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What is said about a graph: cost, receptive field, summary, expansion."""

@@ -1,0 +1,28 @@
+"""What a network costs: parameters, multiply-accumulates, activations."""
+
+from __future__ import annotations
+
+import math
+
+from archc.graph.graph import Graph, Node
+from archc.shapes.size import Size, add, evaluate
+
+
+def count_parameters(graph: Graph) -> int:
+    """The learned values of all outputs, running statistics not counted, shared weights once."""
+    return sum(math.prod(w.shape) for _, w in graph.owned_weights().values() if w.learned)
+
+
+def node_macs(node: Node) -> Size:
+    """The multiply-accumulates of a layer a sample, in the symbols of the inputs."""
+    return node.layer.macs(node.input_types, node.output)
+
+
+def total_macs(graph: Graph) -> Size:
+    """The multiply-accumulates a sample of all convolutions and dense layers, as a size."""
+    return add(*(node_macs(node) for node in graph.nodes))
+
+
+def count_macs(graph: Graph) -> int:
+    """The multiply-accumulates a sample at the default size, else the smallest admitted."""
+    return evaluate(total_macs(graph), graph.sample_sizes)

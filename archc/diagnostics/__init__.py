@@ -1,0 +1,1 @@
+"""Places in a spec, rules, diagnostics, and how they are shown."""

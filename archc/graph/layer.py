@@ -1,0 +1,141 @@
+"""The contract of a layer: one frozen Pydantic model with the answers that stages ask for.
+
+The fields are the arguments as a spec writes them, the principal one first. `infer` gives the type
+of the output, `weights` the arrays owned, `macs` and `reach` the cost, `lower` the ONNX form.
+What is special about a layer is a trait of its class; no stage names a layer.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.reporter import Failed
+from archc.graph.emitter import Emitter, Tensor
+from archc.graph.weight import Weight
+from archc.shapes.domain import Domains
+from archc.shapes.size import Size
+from archc.shapes.tensor_type import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How a layer extends the receptive field along height and width: windows and their strides."""
+
+    extent: tuple[int, int]
+    stride: tuple[int, int]
+
+
+class Check(Protocol):
+    """What a layer reports its mistakes and demands with, while its type is inferred.
+
+    `at` names the argument at fault (else the whole layer is marked); `branch` the branch of a
+    merge.
+    """
+
+    @property
+    def domains(self) -> Domains:
+        """The admitted values of the symbols."""
+
+    def error(
+        self,
+        rule: Rule,
+        message: str,
+        *,
+        at: str | None = None,
+        branch: int | None = None,
+        label: str = "",
+        branch_labels: Mapping[int, str] = {},
+        notes: Iterable[str] = (),
+        helps: Iterable[str] = (),
+    ) -> Failed:
+        """Reports an error at an argument, a branch or the layer."""
+
+    def at_least(
+        self,
+        size: Size,
+        least: int,
+        rule: Rule,
+        message: str,
+        *,
+        at: str | None = None,
+        notes: Iterable[str] = (),
+        helps: Iterable[str] = (),
+    ) -> Failed | None:
+        """Demands size ≥ least: an error for a number, a bound on the input for a form."""
+
+    def divisible(
+        self, size: Size, by: int, rule: Rule, message: str, *, at: str | None = None
+    ) -> Failed | None:
+        """Demands that `by` divides size; the error for a form shows the `where` to write."""
+
+    def equal(
+        self,
+        a: Size,
+        b: Size,
+        rule: Rule,
+        message: str,
+        *,
+        at: str | None = None,
+        branch: int | None = None,
+        branch_labels: Mapping[int, str] = {},
+    ) -> Failed | None:
+        """Demands a = b for every admitted input; the error says where they would be equal."""
+
+
+class Layer(BaseModel, ABC):
+    """A kind of layer with its arguments.
+
+    Class traits:
+        op: the name in a spec.
+        takes_branches: a merge; its inputs are its branches.
+        path_argument: the field whose value is a path; that layer's output is the second input.
+        path_side: the side output that this layer wants of the layer at its path argument; the
+            first input of that layer is then this layer's third.
+        side_outputs: the side outputs that other layers may want of this one.
+        is_inert: does nothing at inference.
+        is_probability: the output sums to one over channels, as softmax's does.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, defer_build=True, arbitrary_types_allowed=True
+    )
+
+    op: ClassVar[str]
+    takes_branches: ClassVar[bool] = False
+    path_argument: ClassVar[str | None] = None
+    path_side: ClassVar[str | None] = None
+    side_outputs: ClassVar[frozenset[str]] = frozenset()
+    is_inert: ClassVar[bool] = False
+    is_probability: ClassVar[bool] = False
+
+    @abstractmethod
+    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
+        """The type of the output for these inputs, or the token of a reported mistake."""
+
+    def weights(self, inputs: tuple[TensorType, ...]) -> tuple[Weight, ...]:  # noqa: ARG002
+        """The weights owned, in the order that checkpoints list them."""
+        return ()
+
+    def macs(self, inputs: tuple[TensorType, ...], output: TensorType) -> Size:  # noqa: ARG002
+        """Multiply-accumulates a sample; convolutions and dense layers alone have them."""
+        return 0
+
+    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:  # noqa: ARG002
+        """How the receptive field grows here; None leaves it as it is."""
+        return None
+
+    @abstractmethod
+    def lower(
+        self,
+        emit: Emitter,
+        tensors: Sequence[Tensor],
+        inputs: tuple[TensorType, ...],
+        output: TensorType,
+    ) -> Tensor:
+        """Writes the layer's nodes and gives the tensor that is its output."""

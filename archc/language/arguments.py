@@ -1,0 +1,201 @@
+"""Values to Pydantic models: a layer's arguments, or a section of the spec, with diagnostics.
+
+Pydantic decides what fits; the words are ours, made from the annotation of the field.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel, ValidationError
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.nearest import did_you_mean
+from archc.diagnostics.place import Place
+from archc.diagnostics.reporter import Failed, Reporter
+from archc.language.tree import Sequence
+from archc.language.values import Argument, LayerValue, Text, Value, describe
+from archc.shapes.size import Form
+
+UNKNOWN = Rule(
+    "argument/unknown", "an argument is unknown", "a misspelt argument would leave its default"
+)
+MISSING = Rule("argument/missing", "a required argument is missing", "nothing stands in for it")
+TYPE = Rule(
+    "argument/type", "an argument's value does not fit", "the table of ops says what each takes"
+)
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def construct(
+    model: type[M],
+    arguments: Mapping[str, Argument],
+    what: str,
+    place: Place,
+    reporter: Reporter,
+) -> M | Failed:
+    """The model with these arguments, or the token where one is unknown, missing or misfit.
+
+    `what` names the owner in messages, such as "`conv`"; `place` is marked where an argument is
+    missing. An argument that failed before fails the model in silence.
+
+    Reports:
+        argument/unknown, argument/missing, argument/type.
+    """
+    failed = unknown_arguments(model.model_fields, arguments, what, reporter)
+    values: dict[str, object] = {}
+    for name, argument in arguments.items():
+        if isinstance(argument.value, Failed):
+            failed = argument.value
+        elif argument.value is None:
+            failed = _misfit(model, name, argument, what, reporter)
+        else:
+            values[name] = plain(argument.value)
+    if failed is not None:
+        return failed
+    try:
+        return model.model_validate(values)
+    except ValidationError:
+        values = {name: _integral(value) for name, value in values.items()}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        return _report(error, model, arguments, what, place, reporter)
+
+
+def unknown_arguments(
+    known: Iterable[str], arguments: Mapping[str, Argument], what: str, reporter: Reporter
+) -> Failed | None:
+    """Reports each argument whose name is none of the known ones."""
+    names = tuple(known)
+    failed: Failed | None = None
+    for name, argument in arguments.items():
+        if name not in names:
+            helps = did_you_mean(name, names)
+            if not helps:
+                listed = ", ".join(f"`{n}`" for n in names)
+                helps = (f"it takes {listed}" if names else "it takes no arguments",)
+            message = f"{what} has no argument `{name}`"
+            failed = reporter.error(UNKNOWN, message, argument.place, helps=helps)
+    return failed
+
+
+def plain(value: Value) -> object:
+    """A value as plain Python: texts as `str`, the rest as it is."""
+    if isinstance(value, Text):
+        return str(value)
+    if isinstance(value, tuple):
+        return tuple(plain(v) for v in value)
+    if isinstance(value, LayerValue):
+        return describe(value)
+    return value
+
+
+def _integral(value: object) -> object:
+    """Floats without a fraction as ints."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return tuple(_integral(v) for v in value) if isinstance(value, tuple) else value
+
+
+def _report(
+    error: ValidationError,
+    model: type[BaseModel],
+    arguments: Mapping[str, Argument],
+    what: str,
+    place: Place,
+    reporter: Reporter,
+) -> Failed:
+    failed: Failed | None = None
+    fields = dict.fromkeys(str(e["loc"][0]) if e["loc"] else "" for e in error.errors())
+    for name in fields:
+        argument = arguments.get(name)
+        if argument is not None:
+            failed = _misfit(model, name, argument, what, reporter)
+        elif name:
+            wanted = describe_type(model.model_fields[name].annotation)
+            message = f"{what} needs `{name}`, {wanted}"
+            failed = reporter.error(MISSING, message, place, helps=(f"add `{name}: …`",))
+    if failed is None:  # a check of the model as a whole, whose words are ours
+        cause = error.errors()[0].get("ctx", {}).get("error")
+        failed = reporter.error(TYPE, f"{what}: {cause}", place)
+    return failed
+
+
+def _misfit(
+    model: type[BaseModel], name: str, argument: Argument, what: str, reporter: Reporter
+) -> Failed:
+    field = model.model_fields.get(name)
+    if field is None:
+        raise AssertionError("unknown arguments are reported before")
+    bounds: tuple[object, ...] = tuple(field.metadata)
+    wanted = describe_type(field.annotation, bounds)
+    found = "a list" if isinstance(argument.tree, Sequence) and not argument.value else ""
+    value = found or f"`{describe(argument.value)}`"
+    message = f"`{name}` of {what} is {wanted}, not {value}"
+    helps: tuple[str, ...] = ()
+    options = _options(field.annotation)
+    if isinstance(argument.value, Text) and options:
+        helps = did_you_mean(argument.value, options)
+    return reporter.error(TYPE, message, argument.place, helps=helps)
+
+
+def _options(annotation: Any) -> tuple[str, ...]:
+    """The texts that a field takes."""
+    if get_origin(annotation) is Literal:
+        return tuple(a for a in get_args(annotation) if isinstance(a, str))
+    return tuple(option for a in get_args(annotation) for option in _options(a))
+
+
+_WORDS: dict[object, str] = {
+    int: "an int", float: "a number", bool: "true or false", str: "a text", Form: "",
+    type(None): "",
+}  # fmt: skip
+
+
+def describe_type(annotation: Any, bounds: tuple[object, ...] = ()) -> str:
+    """An annotation in the words of the language.
+
+    >>> describe_type(int | tuple[int, int])
+    'an int or [int, int]'
+    """
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return describe_type(arguments[0], (*arguments[1:], *bounds))
+    if origin is Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin in (Union, types.UnionType):
+        parts = dict.fromkeys(describe_type(a, bounds) for a in arguments)
+        return " or ".join(part for part in parts if part)
+    if origin is tuple:
+        return _describe_tuple(arguments)
+    word = _WORDS.get(annotation, "a value")
+    return word + _describe_bounds(bounds) if word else ""
+
+
+def _describe_tuple(arguments: tuple[Any, ...]) -> str:
+    elements = [describe_type(a).removeprefix("an ").removeprefix("a ") for a in arguments]
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        return f"a list of {elements[0].split(' or ')[0]}s" if elements[0] else "a list"
+    return f"[{', '.join(element or 'value' for element in elements)}]"
+
+
+def _describe_bounds(bounds: tuple[object, ...]) -> str:
+    words = []
+    for bound in bounds:
+        match bound:
+            case Ge():
+                words.append(f"at least {bound.ge}")
+            case Gt():
+                words.append(f"above {bound.gt}")
+            case Le():
+                words.append(f"at most {bound.le}")
+            case Lt():
+                words.append(f"below {bound.lt}")
+            case _:
+                continue
+    return f" of {' and '.join(words)}" if words else ""

@@ -1,0 +1,108 @@
+"""Where specs are found: files, and the zoo that comes with archc."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.nearest import did_you_mean
+from archc.diagnostics.place import Place, Source, Span
+from archc.diagnostics.reporter import Failed, Reporter
+
+NOT_FOUND = Rule(
+    "spec/not-found", "there is no such spec", "a spec is a file, or a name of the zoo"
+)
+UNREADABLE = Rule("spec/unreadable", "a file cannot be read", "nothing can be checked before that")
+
+SIZE_BOUND_BYTES = 16_000_000
+
+
+@cache
+def zoo_folder() -> Path:
+    """The folder of built-in specs: in an installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent.parent
+    installed = here / "specs"
+    return installed if installed.is_dir() else here.parent / "specs"
+
+
+def zoo_specs() -> tuple[str, ...]:
+    """The names of the built-in spec files, libraries included, in order."""
+    folder = zoo_folder()
+    files = sorted(folder.rglob("*.yaml"))
+    return tuple(file.relative_to(folder).with_suffix("").as_posix() for file in files)
+
+
+_VARIANTS = re.compile(r"^variants:\s*$(?P<body>(?:\n(?:[ #].*)?)*)", re.MULTILINE)
+_VARIANT = re.compile(r"^  ([A-Za-z0-9_-]+):", re.MULTILINE)
+
+
+@cache
+def zoo_variants() -> dict[str, str]:
+    """The built-in spec file of each variant of the zoo, without parsing a whole file."""
+    found: dict[str, str] = {}
+    for name in zoo_specs():
+        text = (zoo_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        section = _VARIANTS.search(text)
+        for variant in _VARIANT.findall(section["body"]) if section else ():
+            folder = name.rpartition("/")[0]
+            found.setdefault(f"{folder}/{variant}" if folder else variant, name)
+    return found
+
+
+def find_spec(name: str) -> tuple[Path, str | None] | None:
+    """The file of a spec and the variant that its name means: a path, or a name of the zoo."""
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        return (path, None) if path.is_file() else None
+    built_in = zoo_folder() / f"{name}.yaml"
+    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and built_in.is_file():
+        return built_in, None
+    file = zoo_variants().get(name)
+    return (zoo_folder() / f"{file}.yaml", name.rpartition("/")[2]) if file else None
+
+
+def find_import(name: str, importer: Source) -> Path | None:
+    """The file that an import names: relative to the importing file, or built-in."""
+    relative = Path(importer.name).parent / name
+    if relative.is_file():
+        return relative
+    built_in = zoo_folder() / f"{name}.yaml"
+    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and built_in.is_file():
+        return built_in
+    return None
+
+
+def not_found(name: str, place: Place, reporter: Reporter) -> Failed:
+    """Reports a spec that is not there, with the nearest name."""
+    is_path = Path(name).suffix in (".yaml", ".yml") or "/" in name
+    near = [p.name for p in Path(name).parent.glob("*.y*ml")] if is_path else []
+    helps = did_you_mean(Path(name).name, near) if is_path else ()
+    helps = helps or did_you_mean(name, (*zoo_variants(), *zoo_specs()))
+    what = "file" if is_path else "file or built-in spec"
+    return reporter.error(
+        NOT_FOUND, f"there is no {what} `{name}`", place,
+        helps=helps or ("`archc list` shows the built-in specs",),
+    )  # fmt: skip
+
+
+def read_source(path: Path, place: Place, reporter: Reporter) -> Source | Failed:
+    """The text of a spec file."""
+    try:
+        if not path.is_file():
+            return reporter.error(UNREADABLE, f"`{path}` is no regular file", place)
+        if path.stat().st_size > SIZE_BOUND_BYTES:
+            return reporter.error(UNREADABLE, f"`{path}` is too large for a spec", place)
+        return Source(str(path), path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        message = f"`{path}` cannot be read: {(error.strerror or 'unknown reason').lower()}"
+        return reporter.error(UNREADABLE, message, place)
+    except UnicodeDecodeError as error:
+        message = f"`{path}` is no UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        return reporter.error(UNREADABLE, message, place)
+
+
+def nowhere(name: str) -> Place:
+    """The place of something that has no text: an option of a command, or a whole file."""
+    return Place(Span(Source(name, ""), 1, 1, 1, 1))

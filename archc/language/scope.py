@@ -1,0 +1,198 @@
+"""Scopes: the names that layers have (paths), and the names that expressions see (environments)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from archc.diagnostics.place import Frame, Place, Span
+from archc.diagnostics.reporter import Failed
+from archc.graph.graph import ValueId
+from archc.language.spec import SpecFile
+from archc.language.values import InputValue, Origin, Value
+from archc.shapes.tensor_type import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Flowing:
+    """The tensor that flows into the next layer: its value in the graph and its type."""
+
+    id: ValueId
+    type: TensorType
+
+
+Flow: TypeAlias = Flowing | Failed
+
+
+@dataclass(eq=False, slots=True)
+class Named:
+    """What a name in a scope stands for.
+
+    Attributes:
+        span: where the name is written.
+        flow: the output; None while it is being computed.
+        scope: the scope that the name opens, if any.
+        is_maybe: it may be left out, as nobody knows the condition.
+    """
+
+    span: Span
+    flow: Flow | None = None
+    scope: Scope | None = None
+    is_maybe: bool = False
+
+
+@dataclass(eq=False, slots=True)
+class Scope:
+    """A scope of layer names, in the scope around it.
+
+    Attributes:
+        parent: the scope around, through the border of a block to the scope of its use.
+        prefix: the dotted path of the scope with a final dot; empty at the root.
+        entry: the tensor that `input` names here, where the scope is a block's or the root.
+        names: what stands in it.
+        count: layers numbered so far.
+    """
+
+    parent: Scope | None
+    prefix: str
+    entry: Flow | None = None
+    names: dict[str, Named] = field(default_factory=dict)
+    count: int = 0
+
+    def outwards(self) -> Iterator[Scope]:
+        """The scope itself, then those around it."""
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.parent
+
+    def find(self, path: str) -> tuple[str, Named] | None:
+        """The full name and the layer that a path names from here, the innermost whole hit."""
+        parts = path.split(".")
+        for scope in self.outwards():
+            named = scope.descend(parts)
+            if named is not None and named.flow is not None:
+                return scope.prefix + path, named
+        return None
+
+    def descend(self, parts: list[str]) -> Named | None:
+        """What the parts of a path name in this scope itself."""
+        scope: Scope | None = self
+        named: Named | None = None
+        for part in parts:
+            named = scope.names.get(part) if scope is not None else None
+            if named is None:
+                return None
+            scope = named.scope
+        return named
+
+    def entering(self) -> Flow | None:
+        """The tensor that `input` names from here."""
+        return next((s.entry for s in self.outwards() if s.entry is not None), None)
+
+    def reachable(self) -> list[str]:
+        """The paths that could be written here, for suggestions."""
+        found: list[str] = []
+        for scope in self.outwards():
+            found += scope.paths("")
+        return found[:1_000]
+
+    def paths(self, prefix: str) -> list[str]:
+        """The paths of what is computed in the scope, each with the prefix."""
+        found: list[str] = []
+        for name, named in self.names.items():
+            if named.flow is not None:
+                found.append(prefix + name)
+            if named.scope is not None:
+                found += named.scope.paths(f"{prefix}{name}.")
+        return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Environment:
+    """The names that expressions see, the inner ones first.
+
+    `find` of an environment gives a value, FAILED where its mistake is reported, or None where the
+    name is unknown. A file's own environment computes its values when they are asked for.
+    """
+
+    names: Mapping[str, Value | Failed]
+    parent: Environment | None = None
+    lazy: Callable[[str], Value | Failed | None] | None = None
+
+    def find(self, name: str) -> tuple[Value | Failed] | None:
+        """The value of a name, in a tuple, or None."""
+        environment: Environment | None = self
+        while environment is not None:
+            if name in environment.names:
+                return (environment.names[name],)
+            if environment.lazy is not None:
+                value = environment.lazy(name)
+                if value is not None:
+                    return (value,)
+            environment = environment.parent
+        return None
+
+    def known(self) -> list[str]:
+        """All names in reach, for suggestions."""
+        found: list[str] = []
+        environment: Environment | None = self
+        while environment is not None:
+            found += environment.names
+            environment = environment.parent
+        return found
+
+    def inner(self, names: Mapping[str, Value | Failed]) -> Environment:
+        """An environment in which these names hide those around them."""
+        return Environment(names, self)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Context:
+    """Where elaboration stands: the file, the scope of layers, the names in reach, the uses.
+
+    Attributes:
+        is_certain: false below a condition that nobody knows, when a block is checked unused.
+    """
+
+    origin: Origin
+    environment: Environment
+    trail: tuple[Frame, ...] = ()
+    is_certain: bool = True
+
+    @property
+    def file(self) -> SpecFile:
+        """The file that the text stands in."""
+        assert self.origin.file is not None
+        return self.origin.file
+
+    @property
+    def scope(self) -> Scope:
+        """The scope of layers."""
+        assert self.origin.scope is not None
+        return self.origin.scope
+
+    def place(self, span: Span) -> Place:
+        """The place of a span, with the uses that led here."""
+        return Place(span, self.trail)
+
+    def within(self, scope: Scope) -> Context:
+        """The same in an inner scope of layers."""
+        origin = Origin(self.origin.file, scope)
+        return Context(origin, self.environment, self.trail, self.is_certain)
+
+    def binding(self, names: Mapping[str, Value | Failed]) -> Context:
+        """The same with further names."""
+        inner = self.environment.inner(names)
+        return Context(self.origin, inner, self.trail, self.is_certain)
+
+    def uncertain(self) -> Context:
+        """The same below a condition that nobody knows."""
+        return Context(self.origin, self.environment, self.trail, is_certain=False)
+
+    @property
+    def input(self) -> InputValue | None:
+        """The value of `input` in expressions."""
+        found = self.environment.find("input")
+        return found[0] if found and isinstance(found[0], InputValue) else None

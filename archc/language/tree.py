@@ -1,0 +1,104 @@
+"""The tree of a document: YAML's scalars, sequences and mappings, each with its span.
+
+Nodes are compared by identity, so what was computed for one can be kept beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from archc.diagnostics.place import Span
+
+ScalarValue: TypeAlias = None | bool | int | float | str
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Scalar:
+    """A scalar: its value by YAML 1.2's core schema, and the text that it was written with."""
+
+    value: ScalarValue
+    text: str
+    span: Span
+    is_quoted: bool = False
+
+    @property
+    def is_null(self) -> bool:
+        """Whether it is no value."""
+        return self.value is None
+
+    def part(self, start: int, end: int) -> Span:
+        """The span of some characters of the text, or the whole span where they cannot be found."""
+        shift = 1 if self.is_quoted else 0
+        one_line = self.span.line == self.span.end_line
+        if not one_line or self.span.end_column - self.span.column != len(self.text) + 2 * shift:
+            return self.span
+        return self.span.slice(start + shift, max(end, start + 1) + shift)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Sequence:
+    """A list of nodes."""
+
+    items: tuple[Tree, ...]
+    span: Span
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Entry:
+    """A key with its value."""
+
+    key: Scalar
+    value: Tree
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Mapping:
+    """Keys with values, in the order written, no key twice."""
+
+    entries: tuple[Entry, ...]
+    span: Span
+
+    def get(self, name: str) -> Entry | None:
+        """The entry whose key is written as this text."""
+        for entry in self.entries:
+            if entry.key.text == name:
+                return entry
+        return None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The keys' texts."""
+        return tuple(entry.key.text for entry in self.entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+Tree: TypeAlias = Scalar | Sequence | Mapping
+
+TREES = (Scalar, Sequence, Mapping)
+
+
+def kind_of(tree: Tree) -> str:
+    """What a node is, for messages: `a list`, `a mapping`, `the string`…."""
+    if isinstance(tree, Sequence):
+        return "a list"
+    if isinstance(tree, Mapping):
+        return "a mapping"
+    if tree.value is None:
+        return "no value"
+    return f"`{shown(tree.text)}`"
+
+
+def shown(text: object, limit: int = 60) -> str:
+    """A text fit for a message: cut in the middle when long."""
+    plain = str(text)
+    if len(plain) <= limit:
+        return plain
+    half = (limit - 1) // 2
+    return f"{plain[:half]}…{plain[-half:]}"

@@ -1,0 +1,114 @@
+"""The values that a spec's scalars and expressions have.
+
+Numbers, bools, lists (as tuples), texts and layers, and sizes of the input. A text remembers where
+it was written, because that decides what it names: a block of that file, a path in that scope.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from archc.diagnostics.place import Place
+from archc.diagnostics.reporter import Failed
+from archc.language.tree import Tree, shown
+from archc.shapes.size import Form
+from archc.shapes.tensor_type import TensorType
+
+if TYPE_CHECKING:
+    from archc.language.scope import Scope
+    from archc.language.spec import SpecFile
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Origin:
+    """Where a text was written: its file, and the scope of layers there (None outside of layers)."""
+
+    file: SpecFile | None
+    scope: Scope | None
+
+
+class Text(str):
+    """A string with its origin; equal to the plain string."""
+
+    __slots__ = ("origin",)
+    origin: Origin
+
+    def __new__(cls, value: str, origin: Origin) -> Text:
+        """The text with this origin."""
+        text = super().__new__(cls, value)
+        text.origin = origin
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A value with the node and the place that it was written at."""
+
+    value: Value | Failed
+    tree: Tree
+    place: Place
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LayerValue:
+    """A layer with arguments, as the value of a parameter: `{leaky_relu: 0.1}`.
+
+    A layer that is a bare name is a `Text` instead. `arguments` holds the principal one under None.
+    """
+
+    name: Text
+    arguments: tuple[tuple[str | None, Argument], ...]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LayerValue):
+            mine = [(k, a.value) for k, a in self.arguments]
+            return self.name == other.name and mine == [(k, a.value) for k, a in other.arguments]
+        return not self.arguments and self.name == other
+
+    def __hash__(self) -> int:
+        return hash(str(self.name))
+
+
+@dataclass(frozen=True, slots=True)
+class InputValue:
+    """`input` in an expression: the type of the tensor that enters, or unknown."""
+
+    type: TensorType | Failed
+
+
+Value: TypeAlias = (
+    "bool | int | float | Text | tuple[Value, ...] | LayerValue | Form | InputValue | None"
+)
+
+
+def describe(value: object) -> str:
+    """A value as a spec would write it, for messages.
+
+    >>> describe(True), describe((1, 2.0)), describe("relu")
+    ('true', '[1, 2.0]', 'relu')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if value is None:
+        return "null"
+    if isinstance(value, tuple):
+        return shown(f"[{', '.join(describe(v) for v in value)}]")
+    if isinstance(value, LayerValue):
+        return shown(f"{{{value.name}: …}}") if value.arguments else str(value.name)
+    return shown(value)
+
+
+def type_name(value: object) -> str:
+    """The type of a value in the words of the language: `int`, `list of int`, `layer`…."""
+    names: tuple[tuple[type, str], ...] = (
+        (bool, "bool"), (int, "int"), (float, "float"), (str, "str"), (LayerValue, "layer"),
+        (Form, "symbolic size"),
+    )  # fmt: skip
+    for kind, name in names:
+        if isinstance(value, kind):
+            return name
+    if isinstance(value, tuple):
+        elements = {type_name(v) for v in value}
+        return f"list of {elements.pop()}" if len(elements) == 1 else "list"
+    return "null"

@@ -1,0 +1,1 @@
+"""ONNX in and out: the emitter, the streaming writer, the reader, the checker and sessions."""

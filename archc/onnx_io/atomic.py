@@ -1,0 +1,45 @@
+"""Files that are complete or absent: written under a temporary name beside the target, renamed."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self, final
+
+
+@final
+class NewFile:
+    """A file that replaces its target when it is kept, and is removed when it is not.
+
+        with NewFile(target) as new:
+            new.file.write(content)
+            new.keep()
+
+    Until then, and whatever is raised meanwhile, the target is as it was.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        # Not derived from the target's name, which may be as long as a name can be.
+        self._path = target.with_name(f".archc-{secrets.token_hex(8)}.tmp")
+        self.file: BinaryIO = self._path.open("xb")
+
+    def keep(self) -> None:
+        """Closes the file and gives it the target's name."""
+        self.file.close()
+        self._path.replace(self._target)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            self.file.close()
+        finally:
+            self._path.unlink(missing_ok=True)

@@ -1,0 +1,371 @@
+"""The stages in order. Read this file first.
+
+    spec.yaml ─ parse ─► Tree ─ read ─► SpecFile ─ elaborate ─► Graph ─ bind ─► BoundGraph ─ lower ─►
+    ModelDef ─ write ─► model.onnx
+
+Every mistake on the way is a diagnostic in the reporter, and nothing is written then. `archc.api`
+wraps these functions for Python programs and raises `SpecError` instead.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
+
+from archc.diagnostics.diagnostic import Diagnostic, Rule
+from archc.diagnostics.errors import SpecError
+from archc.diagnostics.place import Place, Source
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.graph.graph import BoundGraph, Graph
+from archc.language.arguments import construct
+from archc.language.library import find_import, find_spec, not_found, nowhere, read_source
+from archc.language.settings import literal, to_tree
+from archc.language.spec import SpecFile
+from archc.language.tree import TREES, Scalar
+from archc.language.values import Argument, Origin, Text
+from archc.stages.elaborate import check_library, elaborate_spec, is_complete, root_context
+from archc.stages.parse import parse
+from archc.stages.read import read
+from archc.version import __version__
+
+if TYPE_CHECKING:
+    from archc.language.weight_rules import WeightRules
+    from archc.onnx_io.session import Session
+    from archc.onnx_io.writer import Progress
+    from archc.runtime.preprocess import Preprocess
+
+T = TypeVar("T")
+
+SpecName: TypeAlias = str | Path
+"""A path of a spec file, or the name of a built-in spec or of one of its variants."""
+
+VARIANT_NEEDED = Rule(
+    "variant/needed", "the defaults are incomplete and no variant is named",
+    "a parameter without a default gets its value from a variant or from the caller",
+)  # fmt: skip
+OPSET = Rule(
+    "build/opset", "an opset is not one that is written",
+    "operators differ from version to version; these are the tested ones",
+)  # fmt: skip
+OUTPUT = Rule(
+    "build/output", "the output cannot be written", "what is written is complete or absent"
+)
+
+DEFAULT_OPSET = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A spec that was read: its file, and the variant that its name means, if any."""
+
+    file: SpecFile
+    variant: str | None
+
+    @property
+    def name(self) -> str:
+        """The spec's own name."""
+        return self.file.name
+
+    @property
+    def description(self) -> str:
+        """What the spec says of itself."""
+        return self.file.description
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The names of its variants."""
+        return tuple(self.file.variants)
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """An elaborated network with what a built model carries beside it."""
+
+    spec: SpecFile
+    graph: Graph
+    rules: WeightRules
+    preprocess: Preprocess | None
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What a spec was found to be: a graph for the defaults or each variant, and the warnings."""
+
+    spec: Spec
+    graphs: tuple[Graph, ...]
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build wrote.
+
+    Attributes:
+        graph: the network.
+        path: the model's file, None for bytes or a stream.
+        external_path: the file of the weights beside it, if there is one.
+        bytes_written: the bytes of both.
+        weights_digest: SHA-256 over the weights' names, types, shapes and elements.
+        is_trained: whether the weights come from a checkpoint.
+        seed: what they were drawn with, where they do not.
+        notes: what was decided in reading the checkpoint.
+        warnings: what the compiler warns of.
+    """
+
+    graph: Graph
+    path: Path | None
+    external_path: Path | None
+    bytes_written: int
+    weights_digest: str
+    is_trained: bool
+    seed: int | None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the caller chooses of a spec.
+
+    Attributes:
+        variant: one of its variants.
+        settings: parameters and symbolic sizes by name, as Python values or as trees of YAML.
+        outputs: the paths of picked outputs by their names, instead of the spec's.
+    """
+
+    variant: str | None = None
+    settings: Mapping[str, object] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+# The stages, for commands: mistakes go to the reporter.
+
+
+def load_spec(name: SpecName, reporter: Reporter) -> Spec | Failed:
+    """The spec of a path or a built-in name, read with its imports."""
+    found = find_spec(str(name))
+    if found is None:
+        return not_found(str(name), nowhere(str(name)), reporter)
+    path, variant = found
+    source = read_source(path, nowhere(str(path)), reporter)
+    return FAILED if isinstance(source, Failed) else read_spec(source, reporter, variant)
+
+
+def read_spec(source: Source, reporter: Reporter, variant: str | None = None) -> Spec | Failed:
+    """The spec of a text; its imports are looked up beside the source's name."""
+    file = _read_file(source, reporter, {})
+    return FAILED if isinstance(file, Failed) else Spec(file, variant)
+
+
+def _read_file(
+    source: Source, reporter: Reporter, known: dict[Path, SpecFile | Failed]
+) -> SpecFile | Failed:
+    tree = parse(source, reporter)
+    if isinstance(tree, Failed):
+        return FAILED
+
+    def importer(item: Scalar) -> SpecFile | Failed:
+        path = find_import(item.text, source)
+        if path is None:
+            return not_found(item.text, Place(item.span), reporter)
+        key = path.resolve()
+        if key not in known:
+            known[key] = FAILED  # an import cycle ends here: blocks are looked up when used
+            imported = read_source(path, Place(item.span), reporter)
+            known[key] = (
+                FAILED if isinstance(imported, Failed) else _read_file(imported, reporter, known)
+            )
+        return known[key]
+
+    return read(source, tree, reporter, importer)
+
+
+def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Graph, ...]:
+    """The graphs of a spec: of the chosen variant, or of complete defaults and every variant."""
+    file = spec.file
+    if file.is_library:
+        check_library(file, reporter)
+        return ()
+    chosen = choices.variant or spec.variant
+    complete = is_complete(file, choices.settings)
+    variants: list[str | None] = [chosen]
+    if chosen is None:
+        variants = [*([None] if complete else []), *file.variants]
+    if not variants:
+        _variant_needed(spec, reporter)
+    values, outputs = _arguments(file, choices)
+    graphs = (
+        elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
+        for variant in variants
+    )
+    found = tuple(graph for graph in graphs if isinstance(graph, Graph))
+    _beside(spec, reporter)
+    return found
+
+
+def _variant_needed(spec: Spec, reporter: Reporter) -> Failed:
+    open_ones = [p for p in spec.file.params.values() if p.default is None]
+    names = ", ".join(f"`{p.name}`" for p in open_ones)
+    listed = ", ".join(spec.variants[:12])
+    helps = (f"name a variant: {listed}",) if listed else (f"set it: `--set {open_ones[0].name}=…`",)
+    message = f"{names} of `{spec.name}` has no default, so a variant is needed"
+    return reporter.error(VARIANT_NEEDED, message, Place(open_ones[0].span), helps=helps)
+
+
+def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Network | Failed:
+    """The network of a spec and the caller's choices."""
+    file = spec.file
+    variant = choices.variant or spec.variant
+    if variant is None and not file.is_library and not is_complete(file, choices.settings):
+        return _variant_needed(spec, reporter)
+    values, outputs = _arguments(file, choices)
+    graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
+    beside = _beside(spec, reporter, variant, values)
+    if isinstance(graph, Failed) or isinstance(beside, Failed):
+        return FAILED
+    rules, preprocess, labels = beside
+    return Network(file, graph, rules, preprocess, labels)
+
+
+def _arguments(
+    file: SpecFile, choices: Choices
+) -> tuple[dict[str, Argument], dict[str, Argument]]:
+    values = {}
+    for name, value in choices.settings.items():
+        tree = value if isinstance(value, TREES) else to_tree(value, f"--set {name}={value}")
+        values[name] = literal(tree, file)
+    outputs = {}
+    for name, path in choices.outputs.items():
+        tree = to_tree(path, f"--output {name}={path}")
+        outputs[name] = Argument(Text(path, Origin(file, None)), tree, Place(tree.span))
+    return values, outputs
+
+
+def _beside(
+    spec: Spec,
+    reporter: Reporter,
+    variant: str | None = None,
+    values: Mapping[str, Argument] | None = None,
+) -> tuple[WeightRules, Preprocess | None, tuple[str, ...]] | Failed:
+    """What stands in a spec beside its layers: the rules for weights, preprocessing, labels."""
+    from archc.language.labels import read_labels
+    from archc.language.weight_rules import read_weight_rules
+
+    file = spec.file
+    rules = read_weight_rules(file.weights, reporter)
+    preprocess = _preprocess(spec, reporter, variant, values or {})
+    labels: tuple[str, ...] | Failed = ()
+    if file.labels is not None:
+        labels = read_labels(file.labels, file.source.name, reporter)
+    if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
+        return FAILED
+    return rules, preprocess, labels
+
+
+def _preprocess(
+    spec: Spec, reporter: Reporter, variant: str | None, values: Mapping[str, Argument]
+) -> Preprocess | None | Failed:
+    tree = spec.file.preprocess
+    if tree is None:
+        return None
+    from archc.runtime.preprocess import Preprocess
+
+    evaluator, context = root_context(spec.file, reporter, variant=variant, values=values)
+    arguments = {e.key.text: evaluator.argument(e.value, context) for e in tree}
+    return construct(Preprocess, arguments, "`preprocess`", Place(tree.span), reporter)
+
+
+def build_model(
+    spec: Spec,
+    target: Path | BinaryIO,
+    reporter: Reporter,
+    *,
+    choices: Choices,
+    weights: Path | None = None,
+    seed: int = 0,
+    opset: int = DEFAULT_OPSET,
+    external_data: bool | None = None,
+    progress: Progress | None = None,
+) -> BuildResult | Failed:
+    """What was written for a spec; on a mistake nothing is, and the target is as it was."""
+    from archc.onnx_io.model import OPSETS
+
+    if opset not in OPSETS:
+        first, last = min(OPSETS), max(OPSETS)
+        message = f"opset {opset} is not written; {first} to {last} are"
+        return reporter.error(OPSET, message, nowhere(f"--opset {opset}"))
+    network = elaborate_network(spec, choices, reporter)
+    if isinstance(network, Failed):
+        return FAILED
+    if weights is None:
+        from archc.stages.bind import bind_drawn
+
+        bound = bind_drawn(network.graph, seed)
+        return _write(network, bound, (), target, reporter, opset, external_data, progress)
+    from archc.stages.bind import bind_checkpoint
+    from archc.weights.checkpoint import file_place
+    from archc.weights.readers import open_checkpoint
+
+    checkpoint = open_checkpoint(weights, reporter)
+    if isinstance(checkpoint, Failed):
+        return FAILED
+    with checkpoint:
+        place = file_place(str(weights))
+        found = bind_checkpoint(network.graph, checkpoint.tensors, network.rules, place, reporter)
+        if isinstance(found, Failed):
+            return FAILED
+        return _write(
+            network, found, checkpoint.notes, target, reporter, opset, external_data, progress
+        )
+
+
+def _write(
+    network: Network,
+    bound: BoundGraph,
+    notes: tuple[str, ...],
+    target: Path | BinaryIO,
+    reporter: Reporter,
+    opset: int,
+    external_data: bool | None,
+    progress: Progress | None,
+) -> BuildResult | Failed:
+    from archc.onnx_io.writer import write_model
+    from archc.stages.describe import DIGEST_KEY, properties
+    from archc.stages.lower import lower
+
+    model = lower(bound, opset=opset, metadata=properties(
+        bound, spec_digest(network.spec), network.preprocess, network.labels
+    ))
+    place = nowhere(str(target) if isinstance(target, Path) else "standard output")
+    try:
+        written = write_model(
+            model, target, reporter=reporter, place=place, external=external_data,
+            digest_key=DIGEST_KEY, progress=progress,
+        )  # fmt: skip
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"it cannot be written: {(error.strerror or 'unknown reason').lower()}"
+        return reporter.error(OUTPUT, message, place)
+    if isinstance(written, Failed):
+        return FAILED
+    path = target if isinstance(target, Path) else None
+    return BuildResult(
+        network.graph, path, written.external_path, written.bytes_written, written.weights_digest,
+        bound.is_trained, bound.seed, notes, reporter.diagnostics,
+    )  # fmt: skip
+
+
+def spec_digest(spec: SpecFile) -> str:
+    """SHA-256 over the texts of a spec and of all that it imports, in the order imported."""
+    digest = hashlib.sha256()
+    for file in spec.all_files():
+        text = file.source.text.encode()
+        digest.update(f"{len(text)}\n".encode())
+        digest.update(text)
+    return digest.hexdigest()

@@ -1,0 +1,143 @@
+"""Known answers: arrays by name in an `.npz` file, read without trusting it.
+
+An `.npz` file is a zip with one `.npy` member an array (NumPy, `numpy.lib.format`). What a member's
+header declares is compared with its length before memory is taken, and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.reporter import Failed, Reporter
+from archc.runtime.given_file import check_file
+from archc.weights.checkpoint import file_place
+from archc.weights.shown import shown
+
+NOT_ANSWERS = Rule(
+    "verify/not-answers",
+    "a file of answers cannot be read",
+    "Answers are plain arrays of numbers in an `.npz` file, as `numpy.savez` writes them.",
+)
+ANSWERS_TOO_LARGE = Rule(
+    "verify/answers-too-large",
+    "an array of answers is larger than what is read",
+    "A small file can unpack to gigabytes; the bound is checked before memory is taken.",
+)
+
+MAX_ARRAY_BYTES = 1 << 30
+"""The largest array that is read, unpacked."""
+
+_MAGIC = b"\x93NUMPY"
+_LENGTH_BYTES = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
+_LONGEST_HEADER = 4096
+# The header is a Python literal; only the form that numpy writes for numbers is taken.
+_HEADER = re.compile(
+    r"\{'descr': '(?P<descr>[<>|=](?:b1|[iu][1248]|f[248]))', "
+    r"'fortran_order': (?P<fortran>True|False), "
+    r"'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
+)
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """The arrays of a file that were asked for, and the names of all that it holds, in order."""
+
+    path: Path
+    arrays: Mapping[str, NDArray[np.generic]]
+    names: tuple[str, ...]
+
+
+class _MalformedError(Exception):
+    pass
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+def read_answers(path: Path, wanted: Collection[str], reporter: Reporter) -> Answers | Failed:
+    """The arrays of these names in an `.npz` file, as many of them as it holds.
+
+    Reports: run/no-such-file, verify/not-answers, verify/answers-too-large.
+    """
+    if isinstance(failed := check_file(path, reporter), Failed):
+        return failed
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = _members(archive)
+            arrays = {
+                name: _read(archive, member, name)
+                for name, member in members.items()
+                if name in wanted
+            }
+            return Answers(path, arrays, tuple(members))
+    except _TooLargeError as error:
+        return reporter.error(ANSWERS_TOO_LARGE, str(error), file_place(str(path)))
+    except _MalformedError as error:
+        why = str(error)
+    except zipfile.BadZipFile as error:
+        why = f"it is no zip file, or a broken one: {shown(str(error)).lower()}"
+    # An encrypted member is a RuntimeError, a newer kind of zip a NotImplementedError.
+    except (OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
+        why = shown(str(error))
+    return reporter.error(
+        NOT_ANSWERS,
+        f"`{shown(str(path))}` is no file of answers",
+        file_place(str(path)),
+        notes=(why,),
+        helps=("write it with `numpy.savez(path, input=…, logits=…)`",),
+    )
+
+
+def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in archive.infolist():
+        name = info.filename.removesuffix(".npy")
+        if name in members:
+            raise _MalformedError(f"`{shown(name)}` stands in it twice")
+        members[name] = info
+    return members
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[np.generic]:
+    if info.compress_type not in _COMPRESSIONS:
+        raise _MalformedError(f"`{shown(name)}` is compressed in a way that numpy does not use")
+    with archive.open(info) as stream:
+        shape, is_fortran, dtype = _header(stream, name)
+        size_bytes = math.prod(shape) * dtype.itemsize
+        if size_bytes > MAX_ARRAY_BYTES:
+            raise _TooLargeError(
+                f"`{shown(name)}` has {size_bytes} bytes, and at most {MAX_ARRAY_BYTES} are read"
+            )
+        if info.file_size < size_bytes:
+            raise _MalformedError(f"`{shown(name)}` declares {size_bytes} bytes and has fewer")
+        data = stream.read(size_bytes)
+    if len(data) != size_bytes:
+        raise _MalformedError(f"`{shown(name)}` declares {size_bytes} bytes and has {len(data)}")
+    flat = np.frombuffer(data, dtype)
+    return flat.reshape(shape, order="F" if is_fortran else "C").astype(dtype.newbyteorder("="))
+
+
+def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    magic = stream.read(len(_MAGIC) + 2)
+    if not magic.startswith(_MAGIC) or magic[-2:] not in _LENGTH_BYTES:
+        raise _MalformedError(f"`{shown(name)}` is no array in numpy's format 1 to 3")
+    length = int.from_bytes(stream.read(_LENGTH_BYTES[magic[-2:]]), "little")
+    text = stream.read(min(length, _LONGEST_HEADER)).decode("utf-8")
+    found = _HEADER.fullmatch(text)
+    if found is None:
+        raise _MalformedError(f"`{shown(name)}` is no array of numbers: {shown(text)}")
+    shape = tuple(int(size) for size in found["shape"].split(",") if size.strip())
+    return shape, found["fortran"] == "True", np.dtype(found["descr"])

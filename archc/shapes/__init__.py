@@ -1,0 +1,1 @@
+"""Sizes in normal form, what is decided about them, tensor types and window arithmetic."""

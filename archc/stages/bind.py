@@ -1,0 +1,131 @@
+"""Graph to bound graph: every weight gets its place in a checkpoint, or is drawn.
+
+Input: a `Graph` and an open checkpoint, or a seed. Output: a `BoundGraph`. Afterwards: each weight
+of the graph has a source of the right number of elements; what a checkpoint lacks, has beyond or
+has in another shape is one report, and nothing is read yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.nearest import nearest
+from archc.diagnostics.place import Place
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.graph.graph import BoundGraph, Graph
+from archc.graph.weight import Weight, WeightSource
+from archc.language.tree import shown
+from archc.language.weight_rules import WeightRules
+from archc.weights.draw import DrawnWeight
+
+MISMATCH = Rule(
+    "weights/mismatch",
+    "a checkpoint does not hold the weights that the spec wants",
+    "a model with some weights missing or left over computes something else, without a word",
+)
+UNSUPPORTED = Rule(
+    "weights/layout", "a layout of weights is not supported", "arrays must lie as the spec says"
+)
+
+LISTED = 20
+
+
+def bind_drawn(graph: Graph, seed: int) -> BoundGraph:
+    """The graph with weights drawn from a seed; trained only where there is nothing to learn."""
+    owned = graph.owned_weights()
+    sources = {name: DrawnWeight(weight, name, seed) for name, (_, weight) in owned.items()}
+    return BoundGraph(graph, sources, is_trained=not owned, seed=seed if owned else None)
+
+
+def bind_checkpoint(
+    graph: Graph,
+    tensors: Mapping[str, WeightSource],
+    rules: WeightRules,
+    place: Place,
+    reporter: Reporter,
+) -> BoundGraph | Failed:
+    """The graph with its weights found in a checkpoint, by name and shape.
+
+    Reports:
+        weights/mismatch: once, listing all that is missing, left over or mis-shaped.
+        weights/layout.
+    """
+    if rules.layout != "torch":
+        message = f"checkpoints in the layout `{rules.layout}` cannot be read yet"
+        return reporter.error(UNSUPPORTED, message, place)
+    wanted = {name: weight for name, (_, weight) in graph.owned_weights().items()}
+    found: dict[str, tuple[str, WeightSource]] = {}
+    twice: list[str] = []
+    extra: dict[str, str] = {}
+    for key, source in tensors.items():
+        name = rules.renamed(key)
+        if rules.ignores(name):
+            continue
+        if name not in wanted:
+            extra[name] = key
+        elif name in found:
+            twice.append(f"`{shown(key)}` and `{shown(found[name][0])}` both become `{name}`")
+        else:
+            found[name] = (key, source)
+    missing = [name for name in wanted if name not in found]
+    shapes = [
+        f"`{name}` is {list(source.shape)} in the file, the spec wants {list(wanted[name].shape)}"
+        for name, (_, source) in found.items()
+        if not _fits(source.shape, wanted[name])
+    ]
+    if missing or extra or shapes or twice:
+        return _mismatch(missing, list(extra), shapes, twice, place, reporter)
+    sources = {name: source for name, (_, source) in found.items()}
+    return BoundGraph(graph, sources, is_trained=True)
+
+
+def _fits(shape: tuple[int, ...], weight: Weight) -> bool:
+    """Whether a stored shape is the wanted one but for axes of size 1."""
+    return [n for n in shape if n != 1] == [n for n in weight.shape if n != 1]
+
+
+def _mismatch(
+    missing: list[str],
+    extra: list[str],
+    shapes: list[str],
+    twice: list[str],
+    place: Place,
+    reporter: Reporter,
+) -> Failed:
+    counts = [
+        f"{len(items)} {what}"
+        for items, what in (
+            (missing, "missing"), (extra, "unexpected"), (shapes, "of another shape"),
+            (twice, "named twice"),
+        )
+        if items
+    ]  # fmt: skip
+    notes = [
+        *_listed("missing", [_near(name, extra) for name in missing]),
+        *_listed("unexpected", [f"`{shown(name)}`" for name in extra]),
+        *_listed("of another shape", shapes),
+        *_listed("named twice", twice),
+    ]
+    helps = []
+    if extra:
+        helps.append("list what is not needed under `weights: {ignore: [PATTERN]}` in the spec")
+    if missing and extra:
+        helps.append("map other names by `weights: {rename: {PATTERN: NAME}}` in the spec")
+    reporter.error(
+        MISMATCH, f"the checkpoint does not fit the spec: {', '.join(counts)}", place,
+        notes=notes, helps=helps,
+    )  # fmt: skip
+    return FAILED
+
+
+def _near(name: str, extra: list[str]) -> str:
+    found = nearest(name, extra[:500]) if len(name) < 80 else None
+    return f"`{name}` (the file has `{shown(found)}`)" if found else f"`{name}`"
+
+
+def _listed(what: str, items: list[str]) -> list[str]:
+    lines = [f"{what}: {item}" for item in items[:LISTED]]
+    if len(items) > LISTED:
+        lines.append(f"{what}: and {len(items) - LISTED} more")
+    return lines

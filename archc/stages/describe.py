@@ -1,0 +1,82 @@
+"""Describe: what a built model says of itself, as the properties in its file.
+
+Input: a bound graph, and what the spec says beside its layers. Output: the properties, which
+`archc.runtime.metadata` reads back. Afterwards: whoever holds the file can prepare pictures for it,
+name its classes, and trace it to its spec; the digest of the weights is added when they are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import JsonValue, TypeAdapter
+
+from archc.graph.graph import BoundGraph, Graph
+from archc.runtime.metadata import PREFIX, ModelRecord, format_metadata
+from archc.runtime.model_input import Admitted, ModelInput
+from archc.runtime.preprocess import Preprocess
+from archc.version import __version__
+
+DIGEST_KEY = f"{PREFIX}weights_digest"
+"""The property that holds the digest of the weights, known only after the last of them."""
+
+
+def properties(
+    bound: BoundGraph, spec_digest: str, preprocess: Preprocess | None, labels: tuple[str, ...]
+) -> dict[str, str]:
+    """The properties of the model of a bound graph.
+
+    Labels are recorded where they are as many as the first output has classes.
+    """
+    graph = bound.graph
+    classes = graph.type_of(graph.outputs[0].value).sizes
+    record = ModelRecord(
+        version=__version__,
+        spec=graph.name,
+        spec_digest=spec_digest,
+        variant=graph.variant,
+        parameters=_values(graph.parameters),
+        preprocess=preprocess,
+        labels=labels if classes and classes[0] == len(labels) else (),
+        is_trained=bound.is_trained,
+        seed=bound.seed,
+        probabilities=frozenset(_probabilities(graph)),
+        inputs=_inputs(graph),
+    )
+    return format_metadata(record)
+
+
+def _values(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
+    adapter: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
+    return adapter.validate_python({name: _listed(v) for name, v in parameters.items()})
+
+
+def _listed(value: object) -> object:
+    return [_listed(v) for v in value] if isinstance(value, tuple) else value
+
+
+def _inputs(graph: Graph) -> tuple[ModelInput, ...]:
+    where = {
+        name: Admitted(d.first, d.multiple_of, d.remainder, graph.defaults.get(name))
+        for name, d in graph.domains.items()
+    }
+    return tuple(
+        ModelInput(
+            entry.name,
+            tuple(s if isinstance(s, int) else str(s) for s in entry.type.sizes),
+            entry.dtype,
+            entry.nhwc,
+            {str(s): where[str(s)] for s in entry.type.sizes if str(s) in where},
+        )
+        for entry in graph.inputs
+    )
+
+
+def _probabilities(graph: Graph) -> Iterator[str]:
+    """The outputs that are probabilities: softmax's, whatever does nothing after it."""
+    for output in graph.outputs:
+        node = graph.node_of(output.value)
+        while node is not None and node.layer.is_inert:
+            node = graph.node_of(node.inputs[0])
+        if node is not None and node.layer.is_probability:
+            yield output.name

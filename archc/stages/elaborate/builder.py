@@ -1,0 +1,158 @@
+"""The graph while it is built: values, nodes, and what the layers demand of the inputs' sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from archc.diagnostics.place import Place
+from archc.graph.graph import (
+    Branch,
+    Element,
+    Graph,
+    Group,
+    Input,
+    Leaf,
+    Merge,
+    Node,
+    Output,
+    ValueId,
+)
+from archc.graph.layer import Layer
+from archc.language.scope import Flowing
+from archc.shapes.domain import Domain
+from archc.shapes.tensor_type import TensorType
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """The largest lower bound on a symbol so far, and the layer and place that ask for it."""
+
+    least: int
+    layer: str
+    place: Place
+
+
+class GraphBuilder:
+    """Collects inputs and nodes in the order they run."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Input] = []
+        self.nodes: list[Node] = []
+        self.by_name: dict[str, int] = {}
+        self.domains: dict[str, Domain] = {}
+        self.demands: dict[str, Demand] = {}
+
+    def add_input(self, tensor: Input) -> Flowing:
+        """Adds an input; all inputs come before the first node."""
+        self.inputs.append(tensor)
+        return Flowing(len(self.inputs) - 1, tensor.type)
+
+    def add_node(
+        self,
+        name: str,
+        layer: Layer,
+        inputs: Sequence[Flowing],
+        output: TensorType,
+        place: Place,
+    ) -> Flowing:
+        """Adds a layer with its weights, and gives its output."""
+        types = tuple(flow.type for flow in inputs)
+        node = Node(
+            name, layer, tuple(flow.id for flow in inputs), types, output, layer.weights(types),
+            name, place,
+        )  # fmt: skip
+        self.by_name.setdefault(name, len(self.nodes))
+        self.nodes.append(node)
+        return Flowing(len(self.inputs) + len(self.nodes) - 1, output)
+
+    def node_of(self, value: ValueId) -> Node | None:
+        """The node that gives a value, None for an input."""
+        return self.nodes[value - len(self.inputs)] if value >= len(self.inputs) else None
+
+    def type_of(self, value: ValueId) -> TensorType:
+        """The type of a value."""
+        node = self.node_of(value)
+        return node.output if node is not None else self.inputs[value].type
+
+    def name_of(self, value: ValueId) -> str:
+        """The path of a value."""
+        node = self.node_of(value)
+        return node.name if node is not None else self.inputs[value].name
+
+    def share(self, index: int, owner: str) -> None:
+        """Makes a node use the weights of another."""
+        self.nodes[index] = replace(self.nodes[index], owner=owner)
+
+    def demand(self, symbol: str, least: int, layer: str, place: Place) -> None:
+        """Records that a symbol must be at least this."""
+        known = self.demands.get(symbol)
+        if known is None or least > known.least:
+            self.demands[symbol] = Demand(least, layer, place)
+
+    def needed(self, outputs: Iterable[Output]) -> set[ValueId]:
+        """The values that the outputs hang on."""
+        needed: set[ValueId] = set()
+        waiting = [output.value for output in outputs]
+        while waiting:
+            value = waiting.pop()
+            if value in needed:
+                continue
+            needed.add(value)
+            node = self.node_of(value)
+            if node is not None:
+                waiting += node.inputs
+        return needed
+
+    def finish(self, graph: Graph, elements: Iterable[Element]) -> Graph:
+        """The graph with the nodes that its outputs need, and the nesting of those."""
+        needed = self.needed(graph.outputs) | set(range(len(self.inputs)))
+        order = sorted(needed)
+        number = {old: new for new, old in enumerate(order)}
+        kept = [self.nodes[old - len(self.inputs)] for old in order if old >= len(self.inputs)]
+        nodes = tuple(
+            n
+            if all(number[i] == i for i in n.inputs)
+            else replace(n, inputs=tuple(number[i] for i in n.inputs))
+            for n in kept
+        )
+        outputs = tuple(
+            replace(o, value=number[o.value], branch=_branch(o.branch, number) if o.branch else None)
+            for o in graph.outputs
+        )
+        return replace(
+            graph,
+            inputs=tuple(self.inputs),
+            nodes=nodes,
+            outputs=outputs,
+            elements=_elements(elements, number),
+        )
+
+
+def _elements(elements: Iterable[Element], number: dict[ValueId, ValueId]) -> tuple[Element, ...]:
+    kept = (_element(element, number) for element in elements)
+    return tuple(element for element in kept if element is not None)
+
+
+def _element(element: Element, number: dict[ValueId, ValueId]) -> Element | None:
+    value = number.get(element.value)
+    if isinstance(element, Leaf):
+        return Leaf(element.name, value) if value is not None else None
+    if isinstance(element, Group):
+        children = _elements(element.children, number)
+        if value is None:
+            if not children:
+                return None
+            value = children[-1].value
+        return Group(element.name, children, value, element.block)
+    branches = tuple(_branch(branch, number) for branch in element.branches)
+    if value is None:
+        children = tuple(child for branch in branches for child in branch.children)
+        return Group(element.name, children, children[-1].value) if children else None
+    return Merge(element.name, value, branches)
+
+
+def _branch(branch: Branch, number: dict[ValueId, ValueId]) -> Branch:
+    start = number.get(branch.start, 0)
+    value = number.get(branch.value, start)
+    return Branch(start, value, _elements(branch.children, number), branch.is_list)

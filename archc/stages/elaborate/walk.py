@@ -1,0 +1,272 @@
+"""The state of an elaboration, and what its parts ask of each other.
+
+Sequences hold layers, layers are merges and blocks, and those hold sequences: the parts are one
+recursion over several files, tied together by this class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.nearest import nearest
+from archc.diagnostics.place import Place, Span
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.graph.graph import Element
+from archc.language.evaluate import BOOL, Evaluator
+from archc.language.scope import Context, Environment, Flow, Flowing, Named, Scope
+from archc.language.spec import Block, SpecFile
+from archc.language.tree import Entry, Scalar, Tree, kind_of, shown
+from archc.language.values import Argument, LayerValue, Text, Value, describe, type_name
+from archc.stages.elaborate.builder import GraphBuilder
+from archc.stages.elaborate.parameters import Binder
+
+LAYER_BOUND = 50_000
+REPEAT_BOUND = 10_000
+DEPTH_BOUND = 60
+
+NAME = Rule("layer/name", "a layer's name is no name", "it becomes a part of the weights' names")
+NAME_TWICE = Rule(
+    "layer/name-twice", "a name is used twice", "a layer's name is the name of its weights"
+)
+RESERVED = Rule(
+    "layer/reserved-name", "a layer is called `input`", "`input` is the tensor that enters"
+)
+UNKNOWN_PATH = Rule(
+    "path/unknown", "a path leads to no layer",
+    "a path is looked up in its scope, then outwards, among what was computed above it",
+)  # fmt: skip
+NUMBER_PATH = Rule(
+    "path/number", "a path is read as a number", "YAML reads `1.10` as the number 1.1"
+)
+WRONG_PATH = Rule("path/not-a-path", "a path is no text", "a path is the dotted name of a layer")
+TOO_MANY = Rule(
+    "spec/too-many-layers", "the network has too many layers", "every spec is answered quickly"
+)
+TOO_DEEP = Rule(
+    "spec/too-deep", "layers nest too deeply", "every spec is answered quickly"
+)
+COUNT = Rule("repeat/count", "a number of copies is no whole number", "copies are counted")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What running some layers gave: what flows out, and how they nest."""
+
+    flow: Flow
+    elements: tuple[Element, ...] = ()
+
+
+class Walk(ABC):
+    """The state of an elaboration and its recursion."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.reporter = reporter
+        self.evaluator = Evaluator(reporter)
+        self.binder = Binder(self.evaluator, reporter)
+        self.builder = GraphBuilder()
+        self.active: list[Block] = []
+        self.used: set[Block] = set()
+        self.depth = 0
+
+    @abstractmethod
+    def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
+        """Runs a list or a mapping of layers in the context's scope."""
+
+    @abstractmethod
+    def layer(
+        self,
+        tree: Tree,
+        name: str,
+        name_span: Span,
+        context: Context,
+        flow: Flow,
+        overrides: tuple[Entry, ...] = (),
+    ) -> Run:
+        """Runs a layer without modifiers under this name; the overrides are a first copy's."""
+
+    @abstractmethod
+    def modified(
+        self, tree: Tree, name: str | None, name_span: Span, context: Context, flow: Flow
+    ) -> Run:
+        """Runs a layer with its modifiers; in a list the name is None."""
+
+    @abstractmethod
+    def branches(
+        self, merge: MergeUse, context: Context, flow: Flow
+    ) -> list[BranchRun] | Failed:
+        """Runs the branches of a merge."""
+
+    @abstractmethod
+    def block(self, block: Block, use: LayerUse, context: Context, flow: Flow) -> Run:
+        """Runs a block under the use's name."""
+
+    @abstractmethod
+    def environment(self, file: SpecFile) -> Environment:
+        """The params and `let` of a file."""
+
+    # What every part needs.
+
+    def declare(self, name: str, span: Span, context: Context) -> Named:
+        """Enters a name into the context's scope; a name used twice is reported."""
+        named = Named(span, is_maybe=not context.is_certain)
+        known = context.scope.names.get(name)
+        if name == "input":
+            self.reporter.error(RESERVED, "no layer may be called `input`", context.place(span))
+        elif known is not None and context.is_certain and not known.is_maybe:
+            self.reporter.error(
+                NAME_TWICE, f"the name `{context.scope.prefix}{name}` is used twice",
+                context.place(span), label="again here",
+                related=(Related(known.span, "first used here"),) if known.span != span else (),
+            )  # fmt: skip
+            return named  # the first keeps the name
+        context.scope.names[name] = named
+        return named
+
+    def name_of(self, key: Scalar, context: Context) -> str | Failed:
+        """The name that a key or a `name:` gives."""
+        value = self.evaluator.scalar(key, context)
+        if isinstance(value, Failed):
+            return FAILED
+        text = describe(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        if isinstance(text, str) and text and all(
+            c.isascii() and (c.isalnum() or c in "_-") for c in text
+        ):
+            return str(text)
+        found = shown(key.text) if text is value else describe(value)
+        helps = ("quote a name that YAML reads as something else",) if value is None or isinstance(
+            value, bool | float
+        ) else ()  # fmt: skip
+        message = f"`{found}` is no name: names have letters, digits, `_` and `-`"
+        return self.reporter.error(NAME, message, context.place(key.span), helps=helps)
+
+    def condition(self, tree: Tree, context: Context) -> bool | Failed:
+        """The truth of a `when` or an `if`."""
+        value = self.evaluator.value(tree, context)
+        if isinstance(value, bool | Failed):
+            return value
+        message = f"a condition is `true` or `false`, not the {type_name(value)} {describe(value)}"
+        return self.reporter.error(BOOL, message, context.place(tree.span))
+
+    def count(self, tree: Tree, context: Context) -> int | Failed:
+        """The number of copies of a `repeat`."""
+        value = self.evaluator.value(tree, context)
+        if isinstance(value, Failed):
+            return FAILED
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= REPEAT_BOUND:
+            return value
+        message = f"`repeat` is a whole number from 0 to {REPEAT_BOUND}, not {describe(value)}"
+        return self.reporter.error(COUNT, message, context.place(tree.span))
+
+    def path(self, argument: Argument, context: Context) -> tuple[str, Named] | Failed:
+        """The full name and the layer that a path leads to, from where it was written."""
+        value = argument.value
+        if isinstance(value, Failed):
+            return FAILED
+        if isinstance(value, float):
+            text = argument.tree.text if isinstance(argument.tree, Scalar) else str(value)
+            message = f"YAML reads the path `{text}` as a number"
+            helps = (f"quote it: `'{text}'`",)
+            return self.reporter.error(NUMBER_PATH, message, argument.place, helps=helps)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = Text(str(value), context.origin)
+        if not isinstance(value, Text):
+            message = f"a path is the name of a layer, not {kind_of(argument.tree)}"
+            return self.reporter.error(WRONG_PATH, message, argument.place)
+        return self._look_up(value, value.origin.scope or context.scope, argument.place, context)
+
+    def _look_up(
+        self, path: Text, scope: Scope, place: Place, context: Context
+    ) -> tuple[str, Named] | Failed:
+        if path == "input":
+            flow = scope.entering()
+            return "input", Named(place.span, flow if flow is not None else FAILED)
+        found = scope.find(path)
+        if found is not None:
+            return found
+        if not context.is_certain or any(s.prefix == "?" for s in scope.outwards()):
+            return FAILED  # an unused block may be used where the path exists
+        near = nearest(path, scope.reachable())
+        helps = (f"did you mean `{near}`?",) if near else ()
+        message = f"no layer above is called `{shown(path)}`"
+        return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps)
+
+    def flow_at(self, tree: Tree, context: Context) -> Flow:
+        """The output of the layer that a path leads to."""
+        found = self.path(self.evaluator.argument(tree, context), context)
+        if isinstance(found, Failed):
+            return FAILED
+        flow = found[1].flow
+        return flow if flow is not None else FAILED
+
+    def is_too_large(self, place: Place) -> bool:
+        """Whether the network has grown beyond its bound, which is reported."""
+        if len(self.builder.nodes) < LAYER_BOUND:
+            return False
+        self.reporter.error(TOO_MANY, f"the network has more than {LAYER_BOUND} layers", place)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LayerUse:
+    """An op or a block with its arguments, where it is used.
+
+    Attributes:
+        op: its name, with the file that it is looked up in.
+        name: the layer's own name in its scope.
+        span: the op's key.
+        name_span: where the layer's name is written.
+        principal: the value of the op's key, if it is one argument.
+        arguments: the named arguments that are written.
+        carried: the arguments that a layer value brings along; the principal one under None.
+        overrides: the arguments of a first copy, which come before the others.
+    """
+
+    op: Text
+    name: str
+    span: Span
+    name_span: Span
+    principal: Tree | None
+    arguments: tuple[Entry, ...]
+    carried: tuple[tuple[str | None, Argument], ...] = ()
+    overrides: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MergeUse:
+    """A merge whose branches are to run: its full name and scope, and the branches' tree."""
+
+    op: str
+    scope: Scope
+    branches: Tree
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class BranchRun:
+    """A branch of a merge that has run."""
+
+    start: Flow
+    run: Run
+    span: Span
+    is_list: bool
+
+
+def known_type(flow: Flow) -> Flowing | None:
+    """What flows, where it is known."""
+    return flow if isinstance(flow, Flowing) else None
+
+
+def value_of(value: LayerValue | Text) -> tuple[Text, tuple[tuple[str | None, Argument], ...]]:
+    """The name of a layer value and the arguments that it carries."""
+    if isinstance(value, LayerValue):
+        return value.name, value.arguments
+    return value, ()
+
+
+__all__ = [
+    "BranchRun", "LayerUse", "MergeUse", "Run", "Value", "Walk", "known_type", "value_of",
+]  # fmt: skip

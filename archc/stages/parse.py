@@ -1,0 +1,300 @@
+"""Text to tree: YAML by its 1.2 core schema, with the span of every node.
+
+Input: the text of a spec. Output: its `Tree`. Afterwards: no key stands twice in a mapping, keys
+are scalars, no tags, and what aliases expand to is bounded.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+
+import yaml
+
+from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.place import Place, Source, Span
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.language.tree import Entry, Mapping, Scalar, ScalarValue, Sequence, Tree, shown
+
+TEXT_BOUND = 4_000_000
+DEPTH_BOUND = 100
+NODE_BOUND = 200_000
+DIGITS_BOUND = 300
+
+SYNTAX = Rule("yaml/syntax", "the text is not YAML", "nothing can be read from it before that")
+EMPTY = Rule("yaml/empty", "the document is empty", "a spec is a mapping with `archc: 1`")
+DOCUMENTS = Rule("yaml/documents", "there is more than one document", "a file is one spec")
+DUPLICATE = Rule(
+    "yaml/duplicate-key", "a key stands twice in a mapping", "one of the values would be lost"
+)
+TAG = Rule("yaml/tag", "a custom tag is used", "specs are plain data")
+KEY = Rule("yaml/key", "a key is no plain scalar", "keys are names")
+MERGE_KEY = Rule("yaml/merge-key", "a merge key `<<` is used", "YAML 1.2 has none")
+ALIAS = Rule("yaml/alias", "an alias names no finished anchor", "an alias repeats an earlier node")
+TOO_LARGE = Rule("yaml/too-large", "the document is too large", "a hostile file must end quickly")
+TOO_DEEP = Rule("yaml/too-deep", "the document nests too deeply", "a hostile file must end quickly")
+NUMBER = Rule("yaml/number", "a number has too many digits", "no size needs that many")
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_OCTAL = re.compile(r"0o[0-7]+\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_WORDS: dict[str, ScalarValue] = {
+    "": None, "~": None, "null": None, "Null": None, "NULL": None,
+    "true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False,
+    ".nan": math.nan, ".NaN": math.nan, ".NAN": math.nan,
+}  # fmt: skip
+for _sign, _value in (("", math.inf), ("+", math.inf), ("-", -math.inf)):
+    _WORDS |= {f"{_sign}.{word}": _value for word in ("inf", "Inf", "INF")}
+
+
+def parse(source: Source, reporter: Reporter) -> Tree | Failed:
+    """The tree of a source's one document.
+
+    Reports:
+        yaml/syntax, yaml/empty, yaml/documents, yaml/duplicate-key, yaml/tag, yaml/key,
+        yaml/merge-key, yaml/alias, yaml/too-large, yaml/too-deep, yaml/number.
+    """
+    if len(source.text) > TEXT_BOUND:
+        message = f"the document has {len(source.text)} characters, more than {TEXT_BOUND}"
+        return reporter.error(TOO_LARGE, message, Place(Span(source, 1, 1, 1, 1)))
+    return _Builder(source, reporter).build()
+
+
+def resolve(text: str) -> ScalarValue:
+    """The value of a plain scalar by YAML 1.2's core schema.
+
+    >>> resolve("1e-3"), resolve("yes"), resolve("0o17"), resolve("~")
+    (0.001, 'yes', 15, None)
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    if not (text[0].isdigit() or text[0] in "+-."):
+        return text
+    if _INT.match(text):
+        return int(text) if len(text) <= DIGITS_BOUND else text
+    if _OCTAL.match(text) or _HEX.match(text):
+        return int(text, 0)
+    return float(text) if _FLOAT.match(text) else text
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection being read: its children so far, a key that waits for its value, its anchor."""
+
+    is_mapping: bool
+    start: yaml.Mark
+    anchor: str | None
+    items: list[Tree] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    seen: dict[tuple[type, object], Scalar] = field(default_factory=dict)
+    key: Scalar | None = None
+    weight: int = 1
+
+
+class _Builder:
+    def __init__(self, source: Source, reporter: Reporter) -> None:
+        self._source = source
+        self._reporter = reporter
+        self._stack: list[_Open] = []
+        self._anchors: dict[str, tuple[Tree, int]] = {}
+        self._root: Tree | Failed | None = None
+        self._failed = False
+        self._weight = 0
+
+    def build(self) -> Tree | Failed:
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        documents = 0
+        try:
+            for event in yaml.parse(self._source.text, Loader=loader):
+                if isinstance(event, yaml.DocumentStartEvent):
+                    documents += 1
+                    if documents > 1:
+                        return self._error(DOCUMENTS, "a second document starts here", event)
+                if self._event(event):
+                    return FAILED
+        except yaml.YAMLError as error:
+            return self._syntax(error)
+        if self._root is None:
+            place = Place(Span(self._source, 1, 1, 1, 1))
+            return self._reporter.error(
+                EMPTY, "the document is empty", place, helps=("a spec begins with `archc: 1`",)
+            )
+        return FAILED if self._failed else self._root
+
+    def _event(self, event: yaml.Event) -> bool:
+        """Takes one event; true where reading must stop."""
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
+        if isinstance(event, yaml.CollectionStartEvent):
+            return self._start(event)
+        if isinstance(event, yaml.CollectionEndEvent):
+            return self._end(event)
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event)
+        return False
+
+    def _scalar(self, event: yaml.ScalarEvent) -> bool:
+        if event.tag is not None and event.tag != "!":
+            self._tag(event)
+        is_plain = event.style is None or event.style == ""
+        value: ScalarValue = event.value
+        if is_plain and event.tag is None:
+            value = resolve(event.value)
+            if isinstance(value, str) and len(value) > DIGITS_BOUND and _INT.match(value):
+                self._error(NUMBER, f"`{shown(value)}` has {len(value)} digits", event)
+        span = self._span(event.start_mark, event.end_mark)
+        scalar = Scalar(value, event.value, span, event.style in ("'", '"'))
+        if event.anchor is not None:
+            self._anchors[event.anchor] = (scalar, 1)
+        return self._add(scalar, 1, event)
+
+    def _start(self, event: yaml.CollectionStartEvent) -> bool:
+        if event.tag is not None and event.tag != "!":
+            self._tag(event)
+        if len(self._stack) >= DEPTH_BOUND:
+            self._error(TOO_DEEP, f"more than {DEPTH_BOUND} levels of nesting", event)
+            return True
+        is_mapping = isinstance(event, yaml.MappingStartEvent)
+        if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
+            self._error(KEY, "a key is a name, not a collection", event)
+            return True
+        self._stack.append(_Open(is_mapping, event.start_mark, event.anchor))
+        return False
+
+    def _end(self, event: yaml.CollectionEndEvent) -> bool:
+        done = self._stack.pop()
+        flow_end = event.end_mark.index > event.start_mark.index
+        children = [e.value for e in done.entries] if done.is_mapping else done.items
+        if flow_end or not children:
+            span = self._span(done.start, event.end_mark if flow_end else done.start)
+        else:
+            last = max((c.span for c in children), key=lambda s: (s.end_line, s.end_column))
+            start = self._span(done.start, done.start)
+            span = Span(
+                self._source, start.line, start.column, last.end_line, last.end_column
+            )
+        tree: Tree = (
+            Mapping(tuple(done.entries), span)
+            if done.is_mapping
+            else Sequence(tuple(done.items), span)
+        )
+        if done.anchor is not None:
+            self._anchors[done.anchor] = (tree, done.weight)
+        return self._add(tree, done.weight, event)
+
+    def _alias(self, event: yaml.AliasEvent) -> bool:
+        known = self._anchors.get(event.anchor)
+        if known is None:
+            self._error(ALIAS, f"`*{event.anchor}` names no anchor that ends above it", event)
+            return True
+        return self._add(*known, event)
+
+    def _add(self, tree: Tree, weight: int, event: yaml.Event) -> bool:
+        self._weight += weight if isinstance(event, yaml.AliasEvent) else 1
+        if self._weight > NODE_BOUND:
+            self._error(TOO_LARGE, f"the document expands to more than {NODE_BOUND} nodes", event)
+            return True
+        if not self._stack:
+            self._root = tree
+            return False
+        top = self._stack[-1]
+        top.weight += weight
+        if not top.is_mapping:
+            top.items.append(tree)
+        elif top.key is None:
+            return self._key(top, tree, event)
+        else:
+            top.entries.append(Entry(top.key, tree))
+            top.key = None
+        return False
+
+    def _key(self, top: _Open, tree: Tree, event: yaml.Event) -> bool:
+        if not isinstance(tree, Scalar):
+            self._error(KEY, "a key is a name, not a collection", event)
+            return True
+        if tree.text == "<<" and not tree.is_quoted:
+            help_text = "write the entries out, or define a block with parameters"
+            self._error(MERGE_KEY, "`<<` merges nothing here", event, help_text)
+        identity = (type(tree.value), tree.value)
+        first = top.seen.setdefault(identity, tree)
+        if first is not tree:
+            self._failed = True
+            self._reporter.error(
+                DUPLICATE,
+                f"the key `{shown(tree.text)}` stands twice",
+                Place(tree.span),
+                label="again here",
+                related=(Related(first.span, "first here"),),
+            )
+        top.key = tree
+        return False
+
+    def _tag(self, event: yaml.NodeEvent) -> None:
+        self._error(TAG, f"the tag `{shown(event.tag)}` means nothing here", event, "leave it out")
+
+    def _error(self, rule: Rule, message: str, event: yaml.Event, *helps: str) -> Failed:
+        self._failed = True
+        span = self._span(event.start_mark, event.end_mark)
+        return self._reporter.error(rule, message, Place(span), helps=helps)
+
+    def _span(self, start: yaml.Mark, end: yaml.Mark) -> Span:
+        return Span(
+            self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1
+        )
+
+    def _syntax(self, error: yaml.YAMLError) -> Failed:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+        if mark is None:
+            line, column = self._unprintable()
+        span = Span(self._source, line, column, line, column + 1)
+        context_mark = getattr(error, "context_mark", None)
+        related: tuple[Related, ...] = ()
+        context = getattr(error, "context", None)
+        if context and context_mark is not None and context_mark.line + 1 != line:
+            at = self._span(context_mark, context_mark)
+            related = (Related(at, str(context)),)
+        helps = _syntax_helps(problem, self._source.line(line), self._source.line(line - 1))
+        return self._reporter.error(
+            SYNTAX, _syntax_message(problem), Place(span), related=related, helps=helps
+        )
+
+    def _unprintable(self) -> tuple[int, int]:
+        """The place of the first character that YAML does not admit."""
+        for number, line in enumerate(self._source.text.split("\n"), 1):
+            for column, character in enumerate(line, 1):
+                if not (character.isprintable() or character in "\t\r\x85\ufeff\u2028\u2029\xa0"):
+                    return number, column
+        return 1, 1
+
+
+_SYNTAX_WORDS = {
+    "mapping values are not allowed in this context": "a `:` makes no mapping here",
+    "could not find expected ':'": "a key needs a `:` after it",
+    "did not find expected key": "a key was expected here, or the indentation is off",
+    "did not find expected ',' or '}'": "a `,` or a `}` was expected here",
+    "did not find expected ',' or ']'": "a `,` or a `]` was expected here",
+    "did not find expected '-' indicator": "a `-` was expected here, or the indentation is off",
+    "found character that cannot start any token": "this character cannot stand here",
+    "control characters are not allowed": "a control character stands in the text",
+    "did not find expected <document start>": "the text goes on after the end of the document",
+    "found unexpected end of stream": "the text ends within a quoted value",
+}
+
+
+def _syntax_message(problem: str) -> str:
+    return _SYNTAX_WORDS.get(problem, problem.rstrip(".") or "this is not YAML")
+
+
+def _syntax_helps(problem: str, line: str, before: str) -> tuple[str, ...]:
+    helps: list[str] = []
+    if "\t" in line[: len(line) - len(line.lstrip())]:
+        helps.append("indent with spaces, YAML admits no tabs there")
+    if "$(" in line or ("$(" in before and "expected" in problem):
+        helps.append("quote a value whose expression holds a comma, a bracket, `: ` or ` #`")
+    elif "mapping values" in problem:
+        helps.append("quote a value that holds `: `, or break the line before the key")
+    return tuple(helps)

@@ -1,0 +1,1 @@
+"""Checkpoints read without their frameworks, and weights drawn where there is no checkpoint."""

@@ -1,0 +1,245 @@
+"""The state dictionary in what a checkpoint holds: nested dictionaries, wrappers, prefixes.
+
+Training scripts store the weights under one of a few keys, beside an optimiser and averaged copies.
+Nothing is chosen in silence: every choice gives a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from archc.diagnostics.diagnostic import Rule
+from archc.weights.refusal import CheckpointError
+from archc.weights.shown import SHOWN_NAMES, listed, shown
+
+NO_TENSORS = Rule(
+    "weights/no-tensors",
+    "the checkpoint holds no tensors under names",
+    "Weights are found by their names, so a checkpoint must be a dictionary from names to tensors,"
+    " perhaps within other dictionaries.",
+)
+DUPLICATE_NAME = Rule(
+    "weights/duplicate-name",
+    "two tensors have the same name",
+    "Which of the two is meant cannot be known, and programs choose differently.",
+)
+TOO_MANY = Rule(
+    "weights/too-many-entries",
+    "the checkpoint has too many entries",
+    "The largest networks have some thousand tensors; a bound keeps a hostile file cheap.",
+)
+NAME_TOO_LONG = Rule(
+    "weights/name-too-long",
+    "a tensor's name is too long",
+    "A name is a path through the network. Names without bound would take memory for nothing.",
+)
+ELEMENT_TYPE = Rule(
+    "weights/element-type",
+    "a tensor is stored in an element type that archc cannot convert",
+    "Weights become float32 or float16. Complex, quantized and 8-bit float tensors have no plain"
+    " conversion.",
+)
+
+PLAIN_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "module",
+    "net",
+    "network",
+    "net_state_dict",
+    "params",
+    "weights",
+)
+"""Keys of a trained model's own weights, the first found is used."""
+
+AVERAGED_KEYS = (
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+    "model_ema_state_dict",
+    "ema",
+    "ema_model",
+    "params_ema",
+    "ema_params",
+)
+"""Keys of averaged copies of the weights, used where there are no plain ones."""
+
+PREFIXES = ("module.", "_orig_mod.")
+"""What DataParallel and torch.compile put before every name."""
+
+_TRAINING_KEYS = ("optimizer", "optimizers", "optimizer_state_dict", "optim", "lr_scheduler")
+_MAX_DEPTH = 16
+_MAX_VISITED = 1_000_000
+_MAX_NAME = 1024
+
+MAX_TENSORS = 100_000
+"""Tensors in a checkpoint."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class State(Generic[T]):
+    """The tensors by name, in the file's order, and notes on how they were chosen."""
+
+    tensors: Mapping[str, T]
+    notes: tuple[str, ...]
+
+
+def find_state(root: object, tensor_type: type[T]) -> State[T]:
+    """The named tensors in what a checkpoint holds.
+
+    A dictionary under one of the usual keys (`state_dict`, `model`, …) is used in place of what is
+    around it, a plain one before an averaged one. Dictionaries below are joined with dots. A
+    `module.` or `_orig_mod.` that all names begin with is taken off.
+
+    Args:
+        root: dictionaries, lists and plain values, as the pickle machine makes them.
+        tensor_type: the class that marks a tensor.
+
+    Raises:
+        CheckpointError: there are no named tensors, two have one name, or there are too many.
+    """
+    if type(root) is tensor_type:
+        raise CheckpointError(
+            NO_TENSORS,
+            "the checkpoint is a single tensor without a name",
+            helps=["save a dictionary, for example `torch.save(model.state_dict(), path)`"],
+        )
+    if type(root) is not dict:
+        raise CheckpointError(
+            NO_TENSORS,
+            f"the checkpoint is {_kind(root)}, not a dictionary from names to tensors",
+            helps=["save `model.state_dict()`"],
+        )
+    search = _Search(tensor_type)
+    chosen, choices = search.unwrap(root)
+    tensors, skipped = search.flat(chosen)
+    if not tensors:
+        raise CheckpointError(NO_TENSORS, "the checkpoint holds no named tensors")
+    state = without_prefixes(tensors)
+    return State(state.tensors, (*choices, *skipped, *state.notes))
+
+
+def without_prefixes(tensors: Mapping[str, T]) -> State[T]:
+    """The tensors without a `module.` or `_orig_mod.` that all names begin with.
+
+    The counter `n_averaged`, which PyTorch's averaged models put beside `module.`, is left out.
+
+    >>> without_prefixes({"module.fc.weight": 1, "module.fc.bias": 2}).tensors
+    {'fc.weight': 1, 'fc.bias': 2}
+    """
+    notes: list[str] = []
+    named = dict(tensors)
+    if "n_averaged" in named and len(named) > 1:
+        others = {name: tensor for name, tensor in named.items() if name != "n_averaged"}
+        if _all_have(others, "module."):
+            named = others
+            notes.append("left out `n_averaged`, the counter of averaged weights")
+    while found := next((p for p in PREFIXES if _all_have(named, p)), None):
+        named = {name.removeprefix(found): tensor for name, tensor in named.items()}
+        notes.append(f"took the prefix `{found}` off all names")
+    return State(named, tuple(notes))
+
+
+def _all_have(names: Iterable[str], prefix: str) -> bool:
+    return all(name.startswith(prefix) and len(name) > len(prefix) for name in names)
+
+
+@dataclass(slots=True)
+class _Search(Generic[T]):
+    """A walk, bounded in depth and steps: dictionaries may share parts or hold themselves."""
+
+    tensor_type: type[T]
+    visited: int = 0
+
+    def unwrap(self, root: dict[object, object]) -> tuple[dict[object, object], list[str]]:
+        """The dictionary within the usual wrappers, and a note for each."""
+        notes: list[str] = []
+        for _ in range(_MAX_DEPTH):
+            found = [
+                (key, value)
+                for key in (*PLAIN_KEYS, *AVERAGED_KEYS)
+                if type(value := root.get(key)) is dict and self._has_tensors(value)
+            ]
+            if not found:
+                break
+            (key, root), *others = found
+            also = f"; the checkpoint also has {listed([k for k, _ in others])}" if others else ""
+            notes.append(f"used the weights under `{key}`{also}")
+        return root, notes
+
+    def flat(self, root: dict[object, object]) -> tuple[dict[str, T], list[str]]:
+        """The tensors by dotted name, and a note on what is none."""
+        tensors: dict[str, T] = {}
+        skipped: list[str] = []
+        skipped_count = 0
+        for name, value in self._walk(root, "", 0):
+            if type(value) is not self.tensor_type:
+                skipped_count += 1
+                skipped += [name] if skipped_count <= SHOWN_NAMES else []
+                continue
+            if name in tensors:
+                raise CheckpointError(DUPLICATE_NAME, f"two tensors are named `{shown(name)}`")
+            tensors[name] = value
+            if len(tensors) > MAX_TENSORS:
+                raise CheckpointError(
+                    TOO_MANY, f"the checkpoint holds more than {MAX_TENSORS} tensors"
+                )
+        if not skipped:
+            return tensors, []
+        return tensors, [f"left out what is no tensor: {listed(skipped, skipped_count)}"]
+
+    def _has_tensors(self, root: dict[object, object]) -> bool:
+        return any(type(value) is self.tensor_type for _, value in self._walk(root, "", 0))
+
+    def _walk(
+        self, root: dict[object, object], prefix: str, depth: int
+    ) -> Iterator[tuple[str, object]]:
+        """Every value that is no dictionary, by its dotted name."""
+        if depth > _MAX_DEPTH:
+            raise CheckpointError(TOO_MANY, f"dictionaries are nested more than {_MAX_DEPTH} deep")
+        for key, value in root.items():
+            self.visited += 1
+            if self.visited > _MAX_VISITED:
+                raise CheckpointError(
+                    TOO_MANY, f"the checkpoint has more than {_MAX_VISITED} entries"
+                )
+            if type(key) is not str:
+                continue
+            check_name(prefix, key)
+            if type(value) is not dict:
+                yield prefix + key, value
+            elif key not in _TRAINING_KEYS:
+                yield from self._walk(value, f"{prefix}{key}.", depth + 1)
+
+
+def check_name(prefix: str, key: str) -> None:
+    """Refuses a name of more than 1024 characters.
+
+    Raises:
+        CheckpointError: the name is longer.
+    """
+    length = len(prefix) + len(key)
+    if length > _MAX_NAME:
+        message = (
+            f"a name has {length} characters, more than {_MAX_NAME}: `{shown(prefix + key[:80])}`"
+        )
+        raise CheckpointError(NAME_TOO_LONG, message)
+
+
+def _kind(value: object) -> str:
+    names: dict[type, str] = {
+        list: "a list",
+        tuple: "a list",
+        str: "a text",
+        int: "a number",
+        float: "a number",
+        bool: "a truth value",
+        type(None): "empty",
+    }
+    return names.get(type(value), "a single object")

@@ -1,0 +1,107 @@
+"""A tensor in a checkpoint file: where its elements lie, and how they are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from archc.weights.checkpoint_file import CheckpointFile
+from archc.weights.elements import ELEMENT_TYPES, converted
+
+CHUNK_BYTES = 1 << 20
+"""Stored bytes read at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTensor:
+    """A place in a file that a tensor's elements are read from, in steps of at most 1 MiB.
+
+    Attributes:
+        file: the open file.
+        dtype: the stored element type, one that archc can convert.
+        shape: the sizes.
+        strides: elements from one index to the next, for each axis.
+        begin: position in the file of the first element, in bytes.
+    """
+
+    file: CheckpointFile
+    dtype: str
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    begin: int
+
+    @property
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in C order without gaps."""
+        return self.strides == contiguous_strides(self.shape) or all(
+            size <= 1 or stride == wanted
+            for size, stride, wanted in zip(
+                self.shape, self.strides, contiguous_strides(self.shape), strict=True
+            )
+        )
+
+    def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
+        """The elements in C order, converted to `dtype` (float32 or float16), little-endian.
+
+        Memory follows the chunk, except for a tensor with gaps or in another order, which is
+        gathered as a whole from the stretch of its storage that it covers.
+        """
+        if math.prod(self.shape) == 0:
+            return
+        if self.is_contiguous:
+            yield from self._streamed(dtype)
+        else:
+            yield from self._gathered(dtype)
+
+    def _streamed(self, dtype: str) -> Iterator[bytes | memoryview]:
+        kind = ELEMENT_TYPES[self.dtype]
+        end = self.begin + math.prod(self.shape) * kind.size_bytes
+        for at in range(self.begin, end, CHUNK_BYTES):
+            data = self.file.read(at, min(CHUNK_BYTES, end - at))
+            if self.dtype == dtype:
+                yield data
+            else:
+                yield converted(np.frombuffer(data, kind.code), self.dtype, dtype)
+
+    def _gathered(self, dtype: str) -> Iterator[bytes | memoryview]:
+        kind = ELEMENT_TYPES[self.dtype]
+        span = span_of(self.shape, self.strides) * kind.size_bytes
+        stored = np.frombuffer(self.file.read(self.begin, span), kind.code)
+        view = np.lib.stride_tricks.as_strided(
+            stored,
+            self.shape,
+            tuple(stride * kind.size_bytes for stride in self.strides),
+            writeable=False,
+        )
+        flat = np.ascontiguousarray(view).reshape(-1)
+        step = CHUNK_BYTES // kind.size_bytes
+        for at in range(0, flat.size, step):
+            yield converted(flat[at : at + step], self.dtype, dtype)
+
+
+def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides, in elements, of an array of this shape in C order.
+
+    >>> contiguous_strides((2, 3, 4))
+    (12, 4, 1)
+    """
+    strides: list[int] = []
+    step = 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def span_of(shape: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """Elements of the storage from the first to the last element, gaps included; 0 if empty.
+
+    >>> span_of((2, 3), (1, 2))
+    6
+    """
+    if 0 in shape:
+        return 0
+    return 1 + sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))

@@ -1,0 +1,41 @@
+"""The last step of both PyTorch readers: from what was saved to tensors that can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from archc.weights.checkpoint_file import CheckpointFile
+from archc.weights.refusal import CheckpointError
+from archc.weights.shown import shown
+from archc.weights.state_dict import ELEMENT_TYPE, State, find_state
+from archc.weights.stored_tensor import StoredTensor
+from archc.weights.torch_values import Tensor
+
+MAX_PICKLE_BYTES = 64_000_000
+"""Bytes of a pickle; a tensor takes about a hundred."""
+
+
+def stored_state(
+    root: object, file: CheckpointFile, begins: Mapping[str, int]
+) -> State[StoredTensor]:
+    """The named tensors of a checkpoint's value, over storages that begin at these positions.
+
+    Raises:
+        CheckpointError: there are none, or one is of an element type that archc cannot convert.
+    """
+    state = find_state(root, Tensor)
+    tensors = {
+        name: _stored(name, tensor, file, begins[tensor.storage.key])
+        for name, tensor in state.tensors.items()
+    }
+    return State(tensors, state.notes)
+
+
+def _stored(name: str, tensor: Tensor, file: CheckpointFile, begin: int) -> StoredTensor:
+    kind = tensor.kind
+    if kind.code is None:
+        message = f"`{shown(name)}` is stored as `{kind.name}`, which is not supported"
+        help_ = "convert it before saving, for example with `tensor.float()`"
+        raise CheckpointError(ELEMENT_TYPE, message, helps=[help_])
+    begin += tensor.storage.begin * tensor.storage.kind.size_bytes + tensor.offset * kind.size_bytes
+    return StoredTensor(file, kind.name, tensor.shape, tensor.strides, begin)

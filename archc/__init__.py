@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from archc.version import __version__
 
 if TYPE_CHECKING:
+    from archc.api import build, build_bytes, elaborate, load, session, validate
     from archc.diagnostics.diagnostic import Diagnostic, Severity
     from archc.diagnostics.errors import ArchcError, InternalError, SpecError
     from archc.graph.graph import Graph
-    from archc.api import build, build_bytes, elaborate, load, session, validate
     from archc.pipeline import BuildResult, Spec, Validation
 
 _HOMES = {

@@ -1,7 +1,7 @@
 """The stages in order. Read this file first.
 
-    spec.yaml ─ parse ─► Tree ─ read ─► SpecFile ─ elaborate ─► Graph ─ bind ─► BoundGraph ─ lower ─►
-    ModelDef ─ write ─► model.onnx
+    spec.yaml ─ parse ─► Tree ─ read ─► SpecFile ─ elaborate ─► Graph ─ bind ─► BoundGraph
+              ─ lower ─► ModelDef ─ write ─► model.onnx
 
 Every mistake on the way is a diagnostic in the reporter, and nothing is written then. `archc.api`
 wraps these functions for Python programs and raises `SpecError` instead.
@@ -10,14 +10,12 @@ wraps these functions for Python programs and raises `SpecError` instead.
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
 from archc.diagnostics.diagnostic import Diagnostic, Rule
-from archc.diagnostics.errors import SpecError
 from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
@@ -30,11 +28,9 @@ from archc.language.values import Argument, Origin, Text
 from archc.stages.elaborate import check_library, elaborate_spec, is_complete, root_context
 from archc.stages.parse import parse
 from archc.stages.read import read
-from archc.version import __version__
 
 if TYPE_CHECKING:
     from archc.language.weight_rules import WeightRules
-    from archc.onnx_io.session import Session
     from archc.onnx_io.writer import Progress
     from archc.runtime.preprocess import Preprocess
 
@@ -212,7 +208,7 @@ def _variant_needed(spec: Spec, reporter: Reporter) -> Failed:
     open_ones = [p for p in spec.file.params.values() if p.default is None]
     names = ", ".join(f"`{p.name}`" for p in open_ones)
     listed = ", ".join(spec.variants[:12])
-    helps = (f"name a variant: {listed}",) if listed else (f"set it: `--set {open_ones[0].name}=…`",)
+    helps = (f"name a variant: {listed}" if listed else f"set it: `--set {open_ones[0].name}=…`",)
     message = f"{names} of `{spec.name}` has no default, so a variant is needed"
     return reporter.error(VARIANT_NEEDED, message, Place(open_ones[0].span), helps=helps)
 
@@ -232,9 +228,7 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
     return Network(file, graph, rules, preprocess, labels)
 
 
-def _arguments(
-    file: SpecFile, choices: Choices
-) -> tuple[dict[str, Argument], dict[str, Argument]]:
+def _arguments(file: SpecFile, choices: Choices) -> tuple[dict[str, Argument], dict[str, Argument]]:
     values = {}
     for name, value in choices.settings.items():
         tree = value if isinstance(value, TREES) else to_tree(value, f"--set {name}={value}")
@@ -269,7 +263,7 @@ def _beside(
 
 def _preprocess(
     spec: Spec, reporter: Reporter, variant: str | None, values: Mapping[str, Argument]
-) -> Preprocess | None | Failed:
+) -> Preprocess | Failed | None:
     tree = spec.file.preprocess
     if tree is None:
         return None
@@ -338,9 +332,11 @@ def _write(
     from archc.stages.describe import DIGEST_KEY, properties
     from archc.stages.lower import lower
 
-    model = lower(bound, opset=opset, metadata=properties(
-        bound, spec_digest(network.spec), network.preprocess, network.labels
-    ))
+    model = lower(
+        bound,
+        opset=opset,
+        metadata=properties(bound, spec_digest(network.spec), network.preprocess, network.labels),
+    )
     place = nowhere(str(target) if isinstance(target, Path) else "standard output")
     try:
         written = write_model(

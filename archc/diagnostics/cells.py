@@ -82,4 +82,4 @@ def wrap(text: str, room: int) -> list[str]:
         line = broken if broken.strip() else line or text[0]
         lines.append(line.rstrip())
         text = text[len(line) :].lstrip(" ")
-    return [*lines, text] if text or not lines else lines
+    return [*lines, text.rstrip()] if text or not lines else lines

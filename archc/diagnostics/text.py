@@ -13,6 +13,7 @@ Lines are cut or wrapped to the width; only a file's name never is, so that it c
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -193,19 +194,19 @@ def _window(shown: list[str], start: int, end: int, room: int) -> tuple[int, int
     if cells(shown) <= room:
         return 0, len(shown)
     sizes = [cells([piece]) for piece in shown]
-    left = room - 2 * len(ELLIPSIS)
-    low = high = start
-    while high < end and sizes[high] <= left:
-        left -= sizes[high]
-        high += 1
-    for is_before, reserve in ((True, left // 2), (False, 0), (True, 0)):
-        while low > 0 and is_before and sizes[low - 1] <= left - reserve:
-            low -= 1
-            left -= sizes[low]
-        while high < len(shown) and not is_before and sizes[high] <= left:
-            left -= sizes[high]
-            high += 1
-    return low, high
+    room -= 2 * len(ELLIPSIS)
+    high = start + _fitting(sizes[start:end], room)
+    low = start - _fitting(sizes[:start][::-1], (room - sum(sizes[start:high])) // 2)
+    high += _fitting(sizes[high:], room - sum(sizes[low:high]))
+    room += len(ELLIPSIS) if high == len(shown) else 0
+    low -= _fitting(sizes[:low][::-1], room - sum(sizes[low:high]))
+    room += len(ELLIPSIS) if low == 0 else 0
+    return low, high + _fitting(sizes[high:], room - sum(sizes[low:high]))
+
+
+def _fitting(sizes: list[int], room: int) -> int:
+    """How many of the first sizes there is room for."""
+    return sum(taken <= room for taken in itertools.accumulate(sizes))
 
 
 def _labelled(offset: int, marks: str, label: str, room: int) -> list[str]:

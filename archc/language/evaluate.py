@@ -24,7 +24,7 @@ from archc.language.expression import (
     Unary,
     parse_template,
 )
-from archc.language.functions import FUNCTIONS, OPERATORS, TooLarge, bounded
+from archc.language.functions import FUNCTIONS, OPERATORS, TooLargeError, bounded
 from archc.language.scope import Context
 from archc.language.tree import Mapping, Scalar, Sequence, Tree
 from archc.language.values import (
@@ -84,7 +84,7 @@ class Evaluator:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._templates: dict[Scalar, Template | None | Mistake] = {}
+        self._templates: dict[Scalar, Template | Mistake | None] = {}
 
     def argument(self, tree: Tree, context: Context) -> Argument:
         """The value of a tree with its place."""
@@ -129,7 +129,7 @@ class Evaluator:
             return any(self.is_dynamic(item) for item in tree.items)
         return any(self.is_dynamic(e.key) or self.is_dynamic(e.value) for e in tree)
 
-    def _template(self, scalar: Scalar) -> Template | None | Mistake:
+    def _template(self, scalar: Scalar) -> Template | Mistake | None:
         if not isinstance(scalar.value, str) or "$" not in scalar.text:
             return None
         if scalar not in self._templates:
@@ -217,7 +217,7 @@ def _name(node: Name, context: Context) -> Value:
 def _attribute(node: Attribute, context: Context) -> Value:
     if not isinstance(node.value, Name) or node.value.name != "input":
         message = f"`.{node.name}` is no element: only `input` has properties"
-        helps = ("write `$name.0` for an element of a list",)
+        helps: tuple[str, ...] = ("write `$name.0` for an element of a list",)
         raise Mistake(INPUT, message, node.start, node.end, helps)
     owner = _name(node.value, context)
     if not isinstance(owner, InputValue):
@@ -271,7 +271,7 @@ def _binary(node: Binary, context: Context) -> Value:
     except TypeError:
         message = f"{words}: `{node.operator}` does not take {_article(left)} and {_article(right)}"
         raise Mistake(TYPE, message, node.start, node.end) from None
-    except TooLarge as error:
+    except TooLargeError as error:
         raise Mistake(TOO_LARGE, f"{words}: {error}", node.start, node.end) from None
     except (ArithmeticError, ValueError) as error:
         raise Mistake(ARITHMETIC, f"{words}: {error}", node.start, node.end) from None
@@ -315,10 +315,11 @@ def _call(node: Call, context: Context) -> Value:
     try:
         return _result(function(*arguments, **named), context)
     except TypeError:
-        given = ", ".join([*map(type_name, arguments), *(f"{k}: {type_name(v)}" for k, v in named.items())])
+        words = [*map(type_name, arguments), *(f"{k}: {type_name(v)}" for k, v in named.items())]
+        given = ", ".join(words)
         message = f"`{node.function}` does not take ({given})"
         raise Mistake(TYPE, message, node.start, node.end) from None
-    except TooLarge as error:
+    except TooLargeError as error:
         raise Mistake(TOO_LARGE, f"`{node.function}`: {error}", node.start, node.end) from None
     except (ArithmeticError, ValueError) as error:
         raise Mistake(ARITHMETIC, f"`{node.function}`: {error}", node.start, node.end) from None

@@ -127,9 +127,7 @@ class Choice:
     end: int
 
 
-Expression: TypeAlias = (
-    Literal | Name | Attribute | Index | ListOf | Call | Unary | Binary | Choice
-)
+Expression: TypeAlias = Literal | Name | Attribute | Index | ListOf | Call | Unary | Binary | Choice
 
 Template: TypeAlias = tuple[str | Expression, ...]
 """A text with expressions in it; a single expression is a value with its own type."""
@@ -347,9 +345,7 @@ class _Parser:
         token = self._take()
         if token.kind == "number":
             is_int = token.text.isdigit()
-            return Literal(
-                int(token.text) if is_int else float(token.text), token.start, token.end
-            )
+            return Literal(int(token.text) if is_int else float(token.text), token.start, token.end)
         if token.kind == "string":
             text = re.sub(r"\\(.)", r"\1", token.text[1:-1])
             return Literal(text, token.start, token.end)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
+from typing import Any
 
 NUMBER_BITS_BOUND = 4_096
 LENGTH_BOUND = 10_000
 
 
-class TooLarge(ValueError):
+class TooLargeError(ValueError):
     """A result is larger than any spec needs."""
 
 
@@ -29,7 +30,7 @@ def divisible(v: float, by: int = 8) -> int:
 def _range(*bounds: int) -> tuple[int, ...]:
     numbers = range(*bounds)
     if len(numbers) > LENGTH_BOUND:
-        raise TooLarge(f"a list has at most {LENGTH_BOUND} elements")
+        raise TooLargeError(f"a list has at most {LENGTH_BOUND} elements")
     return tuple(numbers)
 
 
@@ -49,27 +50,28 @@ FUNCTIONS: dict[str, Callable[..., object]] = {
 
 
 def _power(base: float, exponent: float) -> object:
-    if isinstance(base, int) and isinstance(exponent, int):
-        if abs(base) > 1 and base.bit_length() * abs(exponent) > NUMBER_BITS_BOUND:
-            raise TooLarge("the power is too large")
+    both = isinstance(base, int) and isinstance(exponent, int)
+    if both and abs(base) > 1 and int(base).bit_length() * abs(exponent) > NUMBER_BITS_BOUND:
+        raise TooLargeError("the power is too large")
     result = operator.pow(base, exponent)
     if isinstance(result, complex):
-        raise ValueError("a fractional power of a negative number is no number")
+        message = "a fractional power of a negative number is no number"
+        raise ValueError(message)  # noqa: TRY004 - the types are right, the values are not
     return result
 
 
-def _times(a: object, b: object) -> object:
+def _times(a: Any, b: Any) -> object:
     for many, count in ((a, b), (b, a)):
-        if isinstance(many, str | tuple) and isinstance(count, int):
-            if len(many) * count > LENGTH_BOUND:
-                raise TooLarge(f"a result has at most {LENGTH_BOUND} elements")
-    return operator.mul(a, b)  # type: ignore[operator]
+        is_repeated = isinstance(many, str | tuple) and isinstance(count, int)
+        if is_repeated and len(many) * count > LENGTH_BOUND:
+            raise TooLargeError(f"a result has at most {LENGTH_BOUND} elements")
+    return operator.mul(a, b)
 
 
-def _remainder(a: object, b: object) -> object:
+def _remainder(a: Any, b: Any) -> object:
     if isinstance(a, str):
         raise TypeError("`%` takes numbers")
-    return operator.mod(a, b)  # type: ignore[operator]
+    return operator.mod(a, b)
 
 
 OPERATORS: dict[str, Callable[..., object]] = {
@@ -84,10 +86,10 @@ def bounded(value: object) -> object:
     """The value, if it is no larger than a spec needs.
 
     Raises:
-        TooLarge: otherwise.
+        TooLargeError: otherwise.
     """
     if isinstance(value, int) and value.bit_length() > NUMBER_BITS_BOUND:
-        raise TooLarge("the number is too large")
+        raise TooLargeError("the number is too large")
     if isinstance(value, str | tuple) and len(value) > LENGTH_BOUND:
-        raise TooLarge(f"a result has at most {LENGTH_BOUND} elements")
+        raise TooLargeError(f"a result has at most {LENGTH_BOUND} elements")
     return value

@@ -99,7 +99,8 @@ def read_source(path: Path, place: Place, reporter: Reporter) -> Source | Failed
         message = f"`{path}` cannot be read: {(error.strerror or 'unknown reason').lower()}"
         return reporter.error(UNREADABLE, message, place)
     except UnicodeDecodeError as error:
-        message = f"`{path}` is no UTF-8 text: byte {error.start} is {error.object[error.start]:#04x}"
+        byte = f"byte {error.start} is {error.object[error.start]:#04x}"
+        message = f"`{path}` is no UTF-8 text: {byte}"
         return reporter.error(UNREADABLE, message, place)
 
 

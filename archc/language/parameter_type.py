@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from typing_extensions import override
+
 from archc.language.values import LayerValue, Text, Value
 from archc.shapes.size import Form
 
@@ -18,6 +20,7 @@ class Simple:
 
     name: str
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -28,6 +31,7 @@ class ListOf:
 
     element: Simple | ListOf
 
+    @override
     def __str__(self) -> str:
         return f"list of {self.element}"
 
@@ -38,6 +42,7 @@ class OneOf:
 
     kinds: tuple[Simple | ListOf, ...]
 
+    @override
     def __str__(self) -> str:
         return " or ".join(map(str, self.kinds))
 

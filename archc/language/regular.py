@@ -25,4 +25,5 @@ def compile_pattern(text: str) -> Any:
         return re2.compile(text, options=options)
     except re2.error as error:
         reason = error.args[0] if error.args else "it cannot be read"
-        raise PatternMistake(reason.decode() if isinstance(reason, bytes) else str(reason)) from None
+        text = reason.decode() if isinstance(reason, bytes) else str(reason)
+        raise PatternMistake(text) from None

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from archc.diagnostics.place import Span
 
-ScalarValue: TypeAlias = None | bool | int | float | str
+ScalarValue: TypeAlias = bool | int | float | str | None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -7,7 +7,9 @@ it was written, because that decides what it names: a block of that file, a path
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from typing_extensions import override
 
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Origin:
-    """Where a text was written: its file, and the scope of layers there (None outside of layers)."""
+    """Where a text was written: its file, and the scope of layers there, if any."""
 
     file: SpecFile | None
     scope: Scope | None
@@ -34,7 +36,7 @@ class Text(str):
     __slots__ = ("origin",)
     origin: Origin
 
-    def __new__(cls, value: str, origin: Origin) -> Text:
+    def __new__(cls, value: str, origin: Origin) -> Self:
         """The text with this origin."""
         text = super().__new__(cls, value)
         text.origin = origin
@@ -60,12 +62,14 @@ class LayerValue:
     name: Text
     arguments: tuple[tuple[str | None, Argument], ...]
 
+    @override
     def __eq__(self, other: object) -> bool:
         if isinstance(other, LayerValue):
             mine = [(k, a.value) for k, a in self.arguments]
             return self.name == other.name and mine == [(k, a.value) for k, a in other.arguments]
         return not self.arguments and self.name == other
 
+    @override
     def __hash__(self) -> int:
         return hash(str(self.name))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 from archc.diagnostics.diagnostic import Rule
@@ -29,9 +30,12 @@ PATTERN = Rule(
 LAYOUTS = ("torch", "keras")
 
 
-
 class Pattern(Protocol):
     """A compiled regular expression."""
+
+    @property
+    def groups(self) -> int:
+        """The number of its groups."""
 
     def sub(self, replacement: str, text: str) -> str:
         """The text with every match replaced."""
@@ -133,12 +137,10 @@ class _Rules:
             replacement = self._text(entry.value, "a replacement")
             if pattern is None:
                 continue
-            try:
-                pattern.sub(replacement, "")
-                if _groups(replacement) > getattr(pattern, "groups", 0):
-                    raise PatternMistake("it names a group that the pattern does not have")
-            except PatternMistake as error:
-                self._error(PATTERN, f"`{replacement}` replaces nothing: {error}", entry.value)
+            group = _largest_group(replacement)
+            if group > pattern.groups:
+                message = f"`{replacement}` names group {group}, the pattern has {pattern.groups}"
+                self._error(PATTERN, message, entry.value)
                 continue
             rules.append((pattern, replacement))
         return rules
@@ -153,15 +155,14 @@ class _Rules:
             self._error(FORM, f"a pattern is a text, not {kind_of(tree)}", tree)
             return None
         try:
-            return compile_pattern(tree.text)
+            pattern: Pattern = compile_pattern(tree.text)
         except PatternMistake as error:
             message = f"`{tree.text}` is no pattern: {error}"
             self._error(PATTERN, message, tree)
             return None
+        return pattern
 
 
-def _groups(replacement: str) -> int:
+def _largest_group(replacement: str) -> int:
     """The largest group that a replacement names."""
-    digits = [int(c) for b, c in zip(replacement, replacement[1:], strict=False)
-              if b == "\\" and c.isdigit()]  # fmt: skip
-    return max(digits, default=0)
+    return max((int(c) for b, c in pairwise(replacement) if b == "\\" and c.isdigit()), default=0)

@@ -170,13 +170,18 @@ class AvgPool(Layer):
             )
             counts_pads = False
         ready = padded(emit, image, x, over, is_pool=True)
-        return emit.node(
-            "AveragePool",
-            [ready.tensor],
-            **window_attributes(over),
-            **ready.attributes,
-            count_include_pad=1 if counts_pads else None,
-        )
+        attributes = {**window_attributes(over), **ready.attributes}
+        if ready.pads is None:
+            attributes["count_include_pad"] = 1 if counts_pads else None
+            return emit.node("AveragePool", [ready.tensor], **attributes)
+        result = emit.node("AveragePool", [ready.tensor], **attributes)
+        if counts_pads:
+            return result
+        # Padding of a node of its own counts, so the mean is over the share of what is no padding.
+        one = emit.constant([[[[1.0]]]], x.dtype)
+        ones = emit.node("Expand", [one, emit.shape([1, 1, *spatial(x)])])
+        share = emit.node("AveragePool", [pad(emit, ones, x, ready.pads, 0.0)], **attributes)
+        return emit.node("Div", [result, share])
 
     @property
     def _windows(self) -> Windows:

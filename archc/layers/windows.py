@@ -2,7 +2,8 @@
 
 Sizes follow TYPES of the language, one `Window` along height and one along width. In ONNX the pads
 are written as numbers wherever they do not depend on the input, else as `auto_pad`, and where ONNX
-Runtime has no `auto_pad` (dilated windows) as a `Pad` with pads that are computed in the graph.
+Runtime's `auto_pad` fails (dilated windows, strides beyond the kernel) as a `Pad` whose pads are
+computed in the graph.
 """
 
 from __future__ import annotations
@@ -162,7 +163,7 @@ def padded(
     be in floor mode.
     """
     pads = known_pads(over, x, emit.domains)
-    if pads is None and all(window.dilation == 1 for window in over):
+    if pads is None and all(_takes_auto_pad(window) for window in over):
         return Padded(image, {"auto_pad": "SAME_UPPER"})
     if pads is None:
         vector = _same_pads_vector(emit, x, over)
@@ -173,6 +174,11 @@ def padded(
             return Padded(image, {"pads": pads if any(pads) else None})
         vector = pads_vector(emit, pads)
     return Padded(pad(emit, image, x, vector, fill), {}, vector)
+
+
+def _takes_auto_pad(window: Window) -> bool:
+    """Whether ONNX Runtime's `SAME_UPPER` is right: undilated, and never a padding below 0."""
+    return window.dilation == 1 and window.kernel >= window.stride
 
 
 def pads_vector(emit: Emitter, pads: Sequence[int]) -> Tensor:

@@ -1,8 +1,8 @@
 """Describe: what a built model says of itself, as the properties in its file.
 
 Input: a bound graph, and what the spec says beside its layers. Output: the properties, which
-`archc.runtime.metadata` reads back. Afterwards: whoever holds the file can prepare pictures for it,
-name its classes, and trace it to its spec; the digest of the weights is added when they are written.
+`archc.runtime.metadata` reads back. Afterwards: whoever holds the file can prepare pictures for
+it, name its classes, and trace it to its spec; the weights' digest is added when they are written.
 """
 
 from __future__ import annotations

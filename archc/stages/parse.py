@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import yaml
 
@@ -79,12 +80,17 @@ def resolve(text: str) -> ScalarValue:
     return float(text) if _FLOAT.match(text) else text
 
 
+class _Mark(Protocol):
+    line: int
+    column: int
+
+
 @dataclass(slots=True)
 class _Open:
     """A collection being read: its children so far, a key that waits for its value, its anchor."""
 
     is_mapping: bool
-    start: yaml.Mark
+    start: Span
     anchor: str | None
     items: list[Tree] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -137,14 +143,15 @@ class _Builder:
 
     def _scalar(self, event: yaml.ScalarEvent) -> bool:
         if event.tag is not None and event.tag != "!":
-            self._tag(event)
+            message = f"the tag `{shown(event.tag)}` means nothing here"
+            self._error(TAG, message, event, "leave it out")
         is_plain = event.style is None or event.style == ""
         value: ScalarValue = event.value
         if is_plain and event.tag is None:
             value = resolve(event.value)
             if isinstance(value, str) and len(value) > DIGITS_BOUND and _INT.match(value):
                 self._error(NUMBER, f"`{shown(value)}` has {len(value)} digits", event)
-        span = self._span(event.start_mark, event.end_mark)
+        span = self._event_span(event)
         scalar = Scalar(value, event.value, span, event.style in ("'", '"'))
         if event.anchor is not None:
             self._anchors[event.anchor] = (scalar, 1)
@@ -152,7 +159,8 @@ class _Builder:
 
     def _start(self, event: yaml.CollectionStartEvent) -> bool:
         if event.tag is not None and event.tag != "!":
-            self._tag(event)
+            message = f"the tag `{shown(event.tag)}` means nothing here"
+            self._error(TAG, message, event, "leave it out")
         if len(self._stack) >= DEPTH_BOUND:
             self._error(TOO_DEEP, f"more than {DEPTH_BOUND} levels of nesting", event)
             return True
@@ -160,21 +168,17 @@ class _Builder:
         if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
             self._error(KEY, "a key is a name, not a collection", event)
             return True
-        self._stack.append(_Open(is_mapping, event.start_mark, event.anchor))
+        self._stack.append(_Open(is_mapping, self._event_span(event), event.anchor))
         return False
 
     def _end(self, event: yaml.CollectionEndEvent) -> bool:
         done = self._stack.pop()
-        flow_end = event.end_mark.index > event.start_mark.index
+        end, start = self._event_span(event), done.start
         children = [e.value for e in done.entries] if done.is_mapping else done.items
-        if flow_end or not children:
-            span = self._span(done.start, event.end_mark if flow_end else done.start)
-        else:
-            last = max((c.span for c in children), key=lambda s: (s.end_line, s.end_column))
-            start = self._span(done.start, done.start)
-            span = Span(
-                self._source, start.line, start.column, last.end_line, last.end_column
-            )
+        is_flow = (end.line, end.column) != (end.end_line, end.end_column)
+        if children and not is_flow:  # a block's end mark lies behind the comments that follow
+            end = max((c.span for c in children), key=lambda s: (s.end_line, s.end_column))
+        span = Span(self._source, start.line, start.column, end.end_line, end.end_column)
         tree: Tree = (
             Mapping(tuple(done.entries), span)
             if done.is_mapping
@@ -185,7 +189,7 @@ class _Builder:
         return self._add(tree, done.weight, event)
 
     def _alias(self, event: yaml.AliasEvent) -> bool:
-        known = self._anchors.get(event.anchor)
+        known = self._anchors.get(event.anchor or "")
         if known is None:
             self._error(ALIAS, f"`*{event.anchor}` names no anchor that ends above it", event)
             return True
@@ -231,18 +235,18 @@ class _Builder:
         top.key = tree
         return False
 
-    def _tag(self, event: yaml.NodeEvent) -> None:
-        self._error(TAG, f"the tag `{shown(event.tag)}` means nothing here", event, "leave it out")
-
     def _error(self, rule: Rule, message: str, event: yaml.Event, *helps: str) -> Failed:
         self._failed = True
-        span = self._span(event.start_mark, event.end_mark)
+        span = self._event_span(event)
         return self._reporter.error(rule, message, Place(span), helps=helps)
 
-    def _span(self, start: yaml.Mark, end: yaml.Mark) -> Span:
-        return Span(
-            self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1
-        )
+    def _event_span(self, event: yaml.Event) -> Span:
+        assert event.start_mark is not None
+        assert event.end_mark is not None
+        return self._span(event.start_mark, event.end_mark)
+
+    def _span(self, start: _Mark, end: _Mark) -> Span:
+        return Span(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def _syntax(self, error: yaml.YAMLError) -> Failed:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)

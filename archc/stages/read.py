@@ -61,6 +61,8 @@ _KEYS = (
 _LIBRARY_KEYS = frozenset(
     ("archc", "name", "description", "source", "license", "imports", "params", "let", "blocks")
 )
+_TEXTS = ("description", "source", "license")
+_MAPPINGS = ("input", "preprocess", "outputs", "weights", "expect")
 _PARAMETER_KEYS = ("type", "default", "min", "max", "choices", "help")
 _BLOCK_KEYS = ("params", "let", "layers", "description")
 
@@ -102,6 +104,7 @@ class _Reader:
         file.name = self._name(tree)
         for entry in tree:
             self._part(file, entry)
+        self._own_and_imported(file)
         if file.layers is None:
             self._library(tree)
         elif file.input is None:
@@ -114,16 +117,16 @@ class _Reader:
     def _version(self, tree: Mapping) -> bool:
         entry = tree.get("archc")
         if entry is None:
+            at = tree.entries[0].key if tree.entries else tree
             self._error(
-                VERSION, "the key `archc` is missing", tree.entries[0].key if tree.entries else tree,
-                f"begin with `archc: {LANGUAGE_VERSION}`",
-            )  # fmt: skip
+                VERSION, "the key `archc` is missing", at, f"begin with `archc: {LANGUAGE_VERSION}`"
+            )
             return False
         version = entry.value
         if isinstance(version, Scalar) and version.value == LANGUAGE_VERSION:
             return True
         self._error(
-            VERSION, f"{kind_of(version)} is no version of the language that is known here", version,
+            VERSION, f"{kind_of(version)} is no known version of the language", version,
             f"write `archc: {LANGUAGE_VERSION}`",
         )  # fmt: skip
         return False
@@ -152,12 +155,21 @@ class _Reader:
 
     def _part(self, file: SpecFile, entry: Entry) -> None:
         key, value = entry.key.text, entry.value
-        match key:
-            case "description" | "source" | "license":
-                if not isinstance(value, Scalar):
-                    self._wrong(entry, "a text")
-                elif key == "description":
-                    file.description = value.text
+        if key in _TEXTS:
+            if not isinstance(value, Scalar):
+                self._wrong(entry, "a text")
+            elif key == "description":
+                file.description = value.text
+        elif key in _MAPPINGS:
+            found = self._mapping(value, key)
+            if found is not None:
+                setattr(file, key, found)
+        else:
+            self._declarations(file, entry)
+
+    def _declarations(self, file: SpecFile, entry: Entry) -> None:
+        value = entry.value
+        match entry.key.text:
             case "imports":
                 self._imports(file, entry)
             case "params":
@@ -168,15 +180,10 @@ class _Reader:
                 file.let = self._let(value)
             case "blocks":
                 self._blocks(file, value)
-            case "layers":
-                if self._is_sequence(value, "layers"):
-                    file.layers = value
+            case "layers" if self._is_sequence(value, "layers"):
+                file.layers = value
             case "labels":
                 file.labels = value
-            case "input" | "preprocess" | "outputs" | "weights" | "expect":
-                found = self._mapping(value, key)
-                if found is not None:
-                    setattr(file, key, found)
 
     def _wrong(self, entry: Entry, wanted: str) -> Failed:
         message = f"`{entry.key.text}` is {wanted}, not {kind_of(entry.value)}"
@@ -348,18 +355,18 @@ class _Reader:
                 self._let(let.value) if let is not None else (),
                 layers.value, file,
             )  # fmt: skip
-            self._own_and_imported(file, entry.key)
 
-    def _own_and_imported(self, file: SpecFile, key: Scalar) -> None:
-        imported = file.imported.get(key.text)
-        if imported is not None:
-            self._reporter.error(
-                BLOCK_TWICE,
-                f"the block `{key.text}` is defined here and by an import",
-                Place(key.span),
-                related=(Related(imported.span, "imported from here"),),
-                helps=("rename one of them",),
-            )
+    def _own_and_imported(self, file: SpecFile) -> None:
+        for name, block in file.blocks.items():
+            imported = file.imported.get(name)
+            if imported is not None:
+                self._reporter.error(
+                    BLOCK_TWICE,
+                    f"the block `{name}` is defined here and by an import",
+                    Place(block.span),
+                    related=(Related(imported.span, "imported from here"),),
+                    helps=("rename one of them",),
+                )
 
     def _library(self, tree: Mapping) -> None:
         if tree.get("layers") is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import final
 
 from archc.diagnostics.diagnostic import Rule
-from archc.weights.checkpoint_file import TRUNCATED, CheckpointFile
-from archc.weights.refusal import CheckpointError
+from archc.weights.checkpoint_file import CheckpointFile
+from archc.weights.refusal import TRUNCATED, CheckpointError
 
 TOO_LARGE = Rule(
     "weights/too-large",

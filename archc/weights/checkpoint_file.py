@@ -21,12 +21,6 @@ NOT_A_FILE = Rule(
     "the checkpoint is no regular file",
     "A pipe or a device may never end and cannot be read at positions, and a folder has no bytes.",
 )
-TRUNCATED = Rule(
-    "weights/truncated",
-    "the checkpoint ends too early",
-    "What the file declares is compared with the bytes it has before anything is read. A shorter"
-    " file is a broken download.",
-)
 
 # Opening a pipe must not wait for a writer.
 _FLAGS = (

@@ -1,10 +1,41 @@
-"""How a reader gives up: one exception, which `open_checkpoint` alone catches and reports."""
+"""How a reader gives up: one exception, which `open_checkpoint` alone catches and reports.
+
+Also the rules that several readers hold a file to.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from archc.diagnostics.diagnostic import Rule
+
+TRUNCATED = Rule(
+    "weights/truncated",
+    "the checkpoint ends too early",
+    "What the file declares is compared with the bytes it has before anything is read. A shorter"
+    " file is a broken download.",
+)
+OVERLAP = Rule(
+    "weights/overlap",
+    "two parts of a checkpoint share bytes",
+    "No program writes such a file; bytes that mean two things hide something.",
+)
+DUPLICATE_NAME = Rule(
+    "weights/duplicate-name",
+    "two tensors have the same name",
+    "Which of the two is meant cannot be known, and programs choose differently.",
+)
+TOO_MANY = Rule(
+    "weights/too-many-entries",
+    "the checkpoint has too many entries",
+    "The largest networks have some thousand tensors; a bound keeps a hostile file cheap.",
+)
+ELEMENT_TYPE = Rule(
+    "weights/element-type",
+    "a tensor is stored in an element type that archc cannot convert",
+    "Weights become float32 or float16. Complex, quantized and 8-bit float tensors have no plain"
+    " conversion.",
+)
 
 
 class CheckpointError(Exception):

@@ -13,16 +13,20 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from archc.diagnostics.diagnostic import Rule
-from archc.weights.checkpoint_file import TRUNCATED, CheckpointFile
+from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.elements import ELEMENT_TYPES, ElementType
-from archc.weights.refusal import CheckpointError
-from archc.weights.shown import shown
-from archc.weights.state_dict import (
+from archc.weights.refusal import (
     DUPLICATE_NAME,
     ELEMENT_TYPE,
+    OVERLAP,
+    TOO_MANY,
+    TRUNCATED,
+    CheckpointError,
+)
+from archc.weights.shown import shown
+from archc.weights.state_dict import (
     MAX_TENSORS,
     NO_TENSORS,
-    TOO_MANY,
     State,
     check_name,
     without_prefixes,
@@ -41,11 +45,6 @@ HEADER_TOO_LARGE = Rule(
     "weights/header-too-large",
     "the header of a safetensors file is too large",
     "A header takes about a hundred bytes a tensor. A larger one would take memory for nothing.",
-)
-OVERLAP = Rule(
-    "weights/overlap",
-    "two parts of a checkpoint share bytes",
-    "No program writes such a file; bytes that mean two things hide something.",
 )
 GAP = Rule(
     "weights/gap",

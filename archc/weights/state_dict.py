@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from archc.diagnostics.diagnostic import Rule
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import DUPLICATE_NAME, TOO_MANY, CheckpointError
 from archc.weights.shown import SHOWN_NAMES, listed, shown
 
 NO_TENSORS = Rule(
@@ -20,26 +20,10 @@ NO_TENSORS = Rule(
     "Weights are found by their names, so a checkpoint must be a dictionary from names to tensors,"
     " perhaps within other dictionaries.",
 )
-DUPLICATE_NAME = Rule(
-    "weights/duplicate-name",
-    "two tensors have the same name",
-    "Which of the two is meant cannot be known, and programs choose differently.",
-)
-TOO_MANY = Rule(
-    "weights/too-many-entries",
-    "the checkpoint has too many entries",
-    "The largest networks have some thousand tensors; a bound keeps a hostile file cheap.",
-)
 NAME_TOO_LONG = Rule(
     "weights/name-too-long",
     "a tensor's name is too long",
     "A name is a path through the network. Names without bound would take memory for nothing.",
-)
-ELEMENT_TYPE = Rule(
-    "weights/element-type",
-    "a tensor is stored in an element type that archc cannot convert",
-    "Weights become float32 or float16. Complex, quantized and 8-bit float tensors have no plain"
-    " conversion.",
 )
 
 PLAIN_KEYS = (

@@ -11,18 +11,23 @@ from typing import final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.byte_reader import ByteReader
-from archc.weights.checkpoint_file import TRUNCATED, CheckpointFile
+from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.pickle_machine import PickleMachine
 from archc.weights.pickle_stack import PickleStack
 from archc.weights.pickle_values import Globals
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import DUPLICATE_NAME, TRUNCATED, CheckpointError
 from archc.weights.shown import shown
-from archc.weights.state_dict import DUPLICATE_NAME, State
+from archc.weights.state_dict import State
 from archc.weights.stored_tensor import StoredTensor
 from archc.weights.torch_globals import TORCH_GLOBALS
 from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_state
-from archc.weights.torch_values import OUTSIDE_STORAGE, Storage, storage_of
-from archc.weights.torch_zip import BYTE_ORDER, STORAGE_SIZE
+from archc.weights.torch_values import (
+    BYTE_ORDER,
+    OUTSIDE_STORAGE,
+    STORAGE_SIZE,
+    Storage,
+    storage_of,
+)
 
 FORMAT = "torch legacy stream"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archc.weights.checkpoint_file import CheckpointFile
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import ELEMENT_TYPE, CheckpointError
 from archc.weights.shown import shown
-from archc.weights.state_dict import ELEMENT_TYPE, State, find_state
+from archc.weights.state_dict import State, find_state
 from archc.weights.stored_tensor import StoredTensor
 from archc.weights.torch_values import Tensor
 

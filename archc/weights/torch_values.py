@@ -19,6 +19,16 @@ OUTSIDE_STORAGE = Rule(
     "a tensor reaches beyond its storage",
     "Its sizes, strides and offset must address elements that the file holds.",
 )
+BYTE_ORDER = Rule(
+    "weights/byte-order",
+    "the checkpoint was written by a big-endian machine",
+    "Its numbers have their bytes in the other order.",
+)
+STORAGE_SIZE = Rule(
+    "weights/storage-size",
+    "a storage has another size than the checkpoint declares",
+    "What tensors declare is compared with the bytes at hand before they are read.",
+)
 EXPANDED = Rule(
     "weights/expanded",
     "a tensor has many more elements than its storage",

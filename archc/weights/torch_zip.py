@@ -17,7 +17,7 @@ from archc.weights.state_dict import State
 from archc.weights.stored_tensor import StoredTensor
 from archc.weights.torch_globals import TORCH_GLOBALS
 from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_state
-from archc.weights.torch_values import Storage, storage_of
+from archc.weights.torch_values import BYTE_ORDER, STORAGE_SIZE, Storage, storage_of
 from archc.weights.zip_directory import MALFORMED_ZIP, Member, read_directory
 
 FORMAT = "torch zip"
@@ -31,16 +31,6 @@ UNKNOWN_ZIP = Rule(
     "weights/unknown-zip",
     "the checkpoint is a zip archive that PyTorch did not write",
     "A zip archive can hold anything; PyTorch's have a folder with a `data.pkl`.",
-)
-BYTE_ORDER = Rule(
-    "weights/byte-order",
-    "the checkpoint was written by a big-endian machine",
-    "Its numbers have their bytes in the other order.",
-)
-STORAGE_SIZE = Rule(
-    "weights/storage-size",
-    "a storage has another size than the checkpoint declares",
-    "What tensors declare is compared with the bytes at hand before they are read.",
 )
 COMPRESSED = Rule(
     "weights/compressed",

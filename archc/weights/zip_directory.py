@@ -13,11 +13,9 @@ from struct import Struct
 from typing import final
 
 from archc.diagnostics.diagnostic import Rule
-from archc.weights.checkpoint_file import TRUNCATED, CheckpointFile
-from archc.weights.refusal import CheckpointError
-from archc.weights.safetensors import OVERLAP
+from archc.weights.checkpoint_file import CheckpointFile
+from archc.weights.refusal import DUPLICATE_NAME, OVERLAP, TOO_MANY, TRUNCATED, CheckpointError
 from archc.weights.shown import shown
-from archc.weights.state_dict import DUPLICATE_NAME, TOO_MANY
 
 MALFORMED_ZIP = Rule(
     "weights/malformed-zip",
@@ -68,7 +66,7 @@ def read_directory(file: CheckpointFile) -> dict[str, Member]:
     """
     count, begin, size = _find_directory(file)
     if count > _MAX_MEMBERS or size > _MAX_DIRECTORY_BYTES:
-        message = f"the archive has {count} members, more than {_MAX_MEMBERS}"
+        message = f"the archive declares {count} members, whose names take {size} bytes"
         raise CheckpointError(TOO_MANY, message)
     entries = _entries(file.read(begin, size), count)
     members: dict[str, Member] = {}
@@ -133,7 +131,7 @@ def _large_end(file: CheckpointFile, at: int, declared: int) -> tuple[int, int, 
 def _entries(directory: bytes, count: int) -> list[_Entry]:
     entries: list[_Entry] = []
     at = 0
-    while at < len(directory):
+    while at < len(directory) and len(entries) < count:
         if len(directory) - at < _ENTRY.size or directory[at : at + 4] != b"PK\x01\x02":
             raise _malformed(f"entry {len(entries) + 1} of the archive's directory is damaged")
         fields = _ENTRY.unpack_from(directory, at)
@@ -147,8 +145,8 @@ def _entries(directory: bytes, count: int) -> list[_Entry]:
         size, stored, header = _wide(directory[name_end:extra_end], size, stored, header)
         is_plain = method == 0 and not flags & 1 and size == stored
         entries.append(_Entry(directory[begin:name_end], header, stored, size, is_plain))
-    if len(entries) != count:
-        raise _malformed(f"the archive has {len(entries)} members, but declares {count}")
+    if len(entries) != count or at != len(directory):
+        raise _malformed(f"the archive's directory does not have the {count} members it declares")
     return entries
 
 

@@ -59,6 +59,9 @@ def archc(arguments: list[str | Path]) -> int:
     print(f"\n$ archc {shlex.join(line)}", flush=True)
     # The command that belongs to this Python, whatever else is on the path.
     command = Path(sys.executable).parent / ("archc.exe" if os.name == "nt" else "archc")
+    if not command.exists():
+        print(f"there is no {command}: install archc first, `pip install -e .`")
+        return 1
     status = subprocess.run([str(command), *line], cwd=ROOT, check=False).returncode
     if status != 0:
         print(f"archc ended with exit status {status}")

@@ -19,8 +19,10 @@ archc: 1
 name: two_edges
 input: {image: {shape: [1, H, W], where: {H: {min: 3}, W: {min: 3}}}}
 layers:
-  vertical: {conv: {values: [[1, 0, -1], [2, 0, -2], [1, 0, -1]], out: 1, padding: 1}}
-  horizontal: {conv: {values: [[1, 2, 1], [0, 0, 0], [-1, -2, -1]], out: 1, padding: 1}, from: image}
+  vertical: {conv: {values: [[1, 0, -1], [2, 0, -2], [1, 0, -1]], padding: 1}}
+  horizontal:
+    conv: {values: [[1, 2, 1], [0, 0, 0], [-1, -2, -1]], padding: 1}
+    from: image
 outputs: {vertical: vertical, horizontal: horizontal}
 """
 

@@ -194,6 +194,11 @@ def test_a_symbolic_slice_that_never_fits_is_reported() -> None:
     assert check.errors[0].message.startswith("`stop: H` lies beyond the W elements")
 
 
+def test_slice_along_no_axis_is_reported() -> None:
+    _, check = infer_layer(Slice(start=1, axis=4), IMAGE)
+    assert [(e.rule, e.at) for e in check.errors] == [("layer/unknown-axis", "axis")]
+
+
 def test_a_slice_may_end_at_a_part_of_a_symbolic_sum() -> None:
     x = TensorType.image(DType.FLOAT32, 3, add(H, W), 4)
     found, check = infer_layer(Slice(start=W, axis="height"), x)

@@ -47,15 +47,15 @@ def is_admitted(windows: tuple[Axis, Axis]) -> bool:
 
 
 def maximum(inside: list[npt.NDArray[Any]], padding: int) -> npt.NDArray[Any]:
-    return np.max(inside, axis=0)
+    return np.asarray(np.max(inside, axis=0))
 
 
 def mean(inside: list[npt.NDArray[Any]], padding: int) -> npt.NDArray[Any]:
-    return np.sum(inside, axis=0) / len(inside)
+    return np.asarray(np.sum(inside, axis=0) / len(inside))
 
 
 def mean_with_padding(inside: list[npt.NDArray[Any]], padding: int) -> npt.NDArray[Any]:
-    return np.sum(inside, axis=0) / (len(inside) + padding)
+    return np.asarray(np.sum(inside, axis=0) / (len(inside) + padding))
 
 
 @settings(deadline=None, max_examples=80)

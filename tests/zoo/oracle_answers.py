@@ -37,16 +37,33 @@ def make_answers(
     seed: int = 0,
     suffix: str = ".safetensors",
 ) -> tuple[Path, Path]:
-    """The paths of a new checkpoint and of the answers to it, `<variant>.npz`.
+    """The paths of a new checkpoint and of the answers to it, in a directory.
 
-    The answers are those of `compute_answers`; `suffix` is `.safetensors`, `.pth`, `.pt` or `.npz`.
+    The suffix is the checkpoint's; `write_answers` says what the files hold.
     """
     weights, answers = directory / f"{variant}.weights{suffix}", directory / f"{variant}.npz"
+    write_answers(variant, weights, answers, size=size, batch=batch, seed=seed)
+    return weights, answers
+
+
+def write_answers(
+    variant: str,
+    weights: Path,
+    answers: Path,
+    *,
+    size: tuple[int, int] | None = None,
+    batch: int = 2,
+    seed: int = 0,
+) -> Answers:
+    """The answers of `compute_answers`, once they and the checkpoint are written.
+
+    The checkpoint's suffix is `.safetensors`, `.pth`, `.pt` or `.npz`; the answers are `.npz`.
+    """
     model = reference_model(variant, seed)
     save_weights(model, weights)
     found = compute_answers(model, variant, size=size, batch=batch, seed=seed)
     np.savez(answers, **found)  # type: ignore[arg-type]  # numpy's stub confuses its flag with names
-    return weights, answers
+    return found
 
 
 def compute_answers(

@@ -68,12 +68,38 @@ SIZES = {
 FIXED_SIZE = frozenset({"lenet5", "alexnet", "alexnet_2012", "vgg", "vgg_bn"})
 """Families that flatten a feature map into a dense layer, and so take one size alone."""
 
+SIDE_SETTINGS: dict[str, dict[str, object]] = {
+    "googlenet": {"aux": True, "H": 224, "W": 224},
+    "googlenet_5x5": {"aux": True, "H": 224, "W": 224},
+    "inception_v3": {"aux": True},
+}
+"""What builds a variant with its side heads; those with dense layers need one size."""
+
 SIDE_HEADS = {
     "googlenet": {"aux1": ("inception4a", "aux1"), "aux2": ("inception4d", "aux2")},
     "googlenet_5x5": {"aux1": ("inception4a", "aux1"), "aux2": ("inception4d", "aux2")},
     "inception_v3": {"aux": ("Mixed_6e", "AuxLogits")},
 }
 """Side outputs: the module that each starts from, and the prefix of its own weights."""
+
+GOLDEN = {
+    "lenet5": (32, 32),
+    "lenet5_relu": (32, 32),
+    "nin": (96, 128),
+    "googlenet": (64, 96),
+    "googlenet_5x5": (64, 96),
+    "inception_v3": (96, 128),
+    "resnet18": (64, 96),
+    "resnet18_option_a": (64, 96),
+    "plain18": (64, 96),
+    "mobilenet_v1_025": (64, 96),
+    "mobilenet_v2": (64, 96),
+    "mobilenet_v3_small": (64, 96),
+    "efficientnet_b0": (64, 96),
+}
+"""Variants with committed answers, and the height and width of their input."""
+
+GOLDEN_CLASSES = 10
 
 LIGHT_PARAMETERS = 12_000_000
 LIGHT_MACS = 2_500_000_000

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from typing_extensions import override
+
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Frame, Place, Span
@@ -117,9 +119,11 @@ class _Elaboration(Walk):
 
     # The recursion.
 
+    @override
     def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
         return run_sequence(self, tree, context, flow)
 
+    @override
     def layer(
         self,
         tree: Tree,
@@ -131,17 +135,21 @@ class _Elaboration(Walk):
     ) -> Run:
         return run_layer(self, tree, name, name_span, context, flow, overrides)
 
+    @override
     def modified(
         self, tree: Tree, name: str | None, name_span: Span, context: Context, flow: Flow
     ) -> Run:
         return run_modified(self, tree, name, name_span, context, flow)
 
+    @override
     def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
         return run_branches(self, merge, context, flow)
 
+    @override
     def block(self, block: Block, use: LayerUse, context: Context, flow: Flow) -> Run:
         return run_block(self, block, use, context, flow)
 
+    @override
     def environment(self, file: SpecFile) -> Environment:
         known = self._environments.get(file)
         return known if known is not None else self._imported(file)
@@ -212,11 +220,11 @@ class _Elaboration(Walk):
         fixed = {name: a for name, a in values.items() if name not in spec.params}
         reader = InputReader(self.evaluator, self.reporter, fixed)
         inputs = reader.read(spec.input, context)
-        reader.finish(context)
+        reader.finish()
         self._unknown_settings(fixed, reader.symbols)
-        self.builder.domains.update(
-            {n: d for n, d in reader.symbols.domains.items() if n in reader.symbols.seen and n not in fixed}
-        )
+        symbols = reader.symbols
+        free = {n: d for n, d in symbols.domains.items() if n in symbols.seen and n not in fixed}
+        self.builder.domains.update(free)
         first = self._enter(inputs, context)
         context = self._with_input(context, first)
         run = self.sequence(spec.layers, context, first)
@@ -242,11 +250,15 @@ class _Elaboration(Walk):
             {n: (d.least, d.layer) for n, d in self.builder.demands.items()},
         )  # fmt: skip
         finished = self.builder.finish(graph, run.elements)
-        if not values and not outputs:
-            expect = variant.expect if variant is not None else spec.expect
-            if expect is not None:
-                check_expectations(expect, finished, context, self.evaluator, self.reporter)
-        return FAILED if self.reporter.has_errors else finished
+        is_as_written = not values and not outputs
+        return self._confirmed(finished, variant, context) if is_as_written else finished
+
+    def _confirmed(self, graph: Graph, variant: Variant | None, context: Context) -> Graph | Failed:
+        """The graph, if it is as the spec expects."""
+        expect = variant.expect if variant is not None else self._spec.expect
+        if expect is not None:
+            check_expectations(expect, graph, context, self.evaluator, self.reporter)
+        return FAILED if self.reporter.has_errors else graph
 
     def _root_values(self) -> dict[str, Value]:
         names = self._environments[self._spec].names
@@ -265,9 +277,8 @@ class _Elaboration(Walk):
         flows: dict[str, Flow] = {}
         for name, tensor in inputs.items():
             flows[name] = FAILED if isinstance(tensor, Failed) else self.builder.add_input(tensor)
-        spans = {
-            e.key.text: e.key.span for e in (self._spec.input.entries if self._spec.input else ())
-        }
+        assert self._spec.input is not None
+        spans = {e.key.text: e.key.span for e in self._spec.input}
         context.scope.names.update(root_names(flows, spans))
         first = next(iter(flows.values()), FAILED)
         context.scope.entry = first
@@ -329,4 +340,3 @@ class _Elaboration(Walk):
             span = bounded.get(at, symbols.seen[name])
             self.reporter.error(TOO_SMALL, wrong, Place(span), related=related, helps=helps)
         return bool(wrong)
-

@@ -10,9 +10,7 @@ from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
 from archc.stages.elaborate.sequences import control_bodies
 from archc.stages.elaborate.walk import BranchRun, MergeUse, Run, Walk
 
-BRANCHES = Rule(
-    "merge/branches", "the branches of a merge are no list", "each element is a branch"
-)
+BRANCHES = Rule("merge/branches", "the branches of a merge are no list", "each element is a branch")
 BRANCH = Rule(
     "merge/branch", "a branch is no sequence", "a branch is a list or a mapping of layers"
 )

@@ -117,7 +117,11 @@ class GraphBuilder:
             for n in kept
         )
         outputs = tuple(
-            replace(o, value=number[o.value], branch=_branch(o.branch, number) if o.branch else None)
+            replace(
+                o,
+                value=number[o.value],
+                branch=_branch(o.branch, number) if o.branch is not None else None,
+            )
             for o in graph.outputs
         )
         return replace(

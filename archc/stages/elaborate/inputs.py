@@ -25,7 +25,7 @@ SHAPE = Rule(
     "a shape is channels, height, width, or one number of features",
 )  # fmt: skip
 SYMBOL = Rule(
-    "input/symbol", "a symbol cannot stand here", "channels and features are numbers, N is the batch"
+    "input/symbol", "a symbol cannot stand here", "channels are numbers, and N is the batch"
 )
 CHANNELS_LAST = Rule(
     "input/channels-last", "an input's shape looks like channels last",
@@ -83,7 +83,7 @@ class InputReader:
         found: dict[str, Input | Failed] = {}
         if not tree.entries:
             self._error(SHAPE, "`input` names no input", tree.span)
-        parts = {e.key.text: self._parts(e, context) for e in tree}
+        parts = {e.key.text: self._parts(e) for e in tree}
         for name, (_, where) in parts.items():
             del name
             if where is not None:
@@ -95,7 +95,7 @@ class InputReader:
     def _error(self, rule: Rule, message: str, span: Span, *helps: str) -> Failed:
         return self._reporter.error(rule, message, Place(span), helps=helps)
 
-    def _parts(self, entry: Entry, context: Context) -> tuple[dict[str, Tree], Tree | None]:
+    def _parts(self, entry: Entry) -> tuple[dict[str, Tree], Tree | None]:
         value = entry.value
         if not isinstance(value, Mapping):
             return {"shape": value}, None
@@ -138,7 +138,7 @@ class InputReader:
 
     def _choice(
         self, parts: dict[str, Tree], key: str, options: tuple[str, ...], context: Context
-    ) -> str | None | Failed:
+    ) -> str | Failed | None:
         if key not in parts:
             return None
         value = self._evaluator.value(parts[key], context)
@@ -158,11 +158,9 @@ class InputReader:
                 return self._sizes([(v, tree.span) for v in value], tree)
         return self._sizes([(self._evaluator.value(i, context), i.span) for i in items], tree)
 
-    def _sizes(
-        self, values: list[tuple[Value | Failed, Span]], tree: Tree
-    ) -> list[Size] | Failed:
+    def _sizes(self, values: list[tuple[Value | Failed, Span]], tree: Tree) -> list[Size] | Failed:
         if len(values) not in (1, 3):
-            message = f"a shape has 3 sizes (channels, height, width) or 1 (features), not {len(values)}"
+            message = f"a shape is channels, height, width or features, not {len(values)} sizes"
             return self._error(SHAPE, message, tree.span, "the batch axis is always there, unnamed")
         sizes: list[Size | Failed] = [
             self._size(value, span, is_symbolic=len(values) == 3 and index > 0)
@@ -248,9 +246,8 @@ class InputReader:
         if wrong:
             self._error(WHERE, wrong, span)
             return
-        domain = Domain(
-            max(where.min or 1, 1), where.max, where.multiple_of, where.remainder % where.multiple_of
-        )
+        remainder = where.remainder % where.multiple_of
+        domain = Domain(max(where.min or 1, 1), where.max, where.multiple_of, remainder)
         symbols = self.symbols
         if name in symbols.declared:
             same = symbols.domains[name] == domain
@@ -271,9 +268,8 @@ class InputReader:
                 self._error(NOT_ADMITTED, message, spans["default"])
             symbols.defaults[name] = where.default
 
-    def finish(self, context: Context) -> None:
+    def finish(self) -> None:
         """Reports the symbols of `where` that no shape has."""
-        del context
         for name, span in self.symbols.declared.items():
             if name not in self.symbols.seen:
                 message = f"no input has the symbol `{name}`"

@@ -36,9 +36,7 @@ SCOPE_ARGUMENT = Rule(
     "layer/scope-argument", "an argument stands beside `layers`", "a scope takes no arguments"
 )
 RECURSION = Rule("block/recursion", "a block uses itself", "it would never end")
-NO_BRANCH = Rule(
-    "merge/no-branch", "a merge is left without branches", "there is nothing to join"
-)
+NO_BRANCH = Rule("merge/no-branch", "a merge is left without branches", "there is nothing to join")
 WRONG_TARGET = Rule(
     "path/wrong-layer", "a path leads to a layer of another kind than is wanted",
     "the layer needs something that only some layers have",
@@ -127,15 +125,11 @@ def _with_arguments(
         rest, principal = [*principal.entries, *rest], None
     elif isinstance(principal, Scalar) and principal.is_null:
         principal = None
-    use = LayerUse(
-        op, name, first.key.span, name_span, principal, tuple(rest), carried, overrides
-    )
+    use = LayerUse(op, name, first.key.span, name_span, principal, tuple(rest), carried, overrides)
     return _use(walk, use, context, flow)
 
 
-def _scope(
-    walk: Walk, tree: Tree, name: str, name_span: Span, context: Context, flow: Flow
-) -> Run:
+def _scope(walk: Walk, tree: Tree, name: str, name_span: Span, context: Context, flow: Flow) -> Run:
     if walk.depth >= DEPTH_BOUND:
         message = f"layers nest more than {DEPTH_BOUND} deep"
         return Run(walk.reporter.error(TOO_DEEP, message, context.place(tree.span)))
@@ -346,7 +340,7 @@ def run_block(walk: Walk, block: Block, use: LayerUse, context: Context, flow: F
     named = walk.declare(use.name, use.name_span, context)
     place = context.place(use.span)
     if block in walk.active:
-        chain = " → ".join(f"`{b.name}`" for b in [*walk.active[walk.active.index(block):], block])
+        chain = " → ".join(f"`{b.name}`" for b in [*walk.active[walk.active.index(block) :], block])
         message = f"the block `{block.name}` uses itself: {chain}"
         named.flow = walk.reporter.error(RECURSION, message, place)
         return Run(FAILED)

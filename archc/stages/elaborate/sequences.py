@@ -266,9 +266,7 @@ def _run_control(walk: Walk, tree: Mapping, context: Context, flow: Flow) -> Run
     return Run(flow, tuple(elements))
 
 
-def control_bodies(
-    walk: Walk, tree: Mapping, context: Context
-) -> list[tuple[Tree, Context, bool]]:
+def control_bodies(walk: Walk, tree: Mapping, context: Context) -> list[tuple[Tree, Context, bool]]:
     """The sequences that a control item stands for, each with the names that it sees.
 
     The last of each is false where nobody knows whether, or how often, it stands there.
@@ -333,9 +331,7 @@ def _choices(
     return [(parts["else"], context, True)] if "else" in parts else []
 
 
-def _loop(
-    walk: Walk, parts: dict[str, Tree], context: Context
-) -> list[tuple[Tree, Context, bool]]:
+def _loop(walk: Walk, parts: dict[str, Tree], context: Context) -> list[tuple[Tree, Context, bool]]:
     names = _loop_names(walk, parts["for"], context)
     if names is None:
         return []
@@ -376,9 +372,7 @@ def _loop_names(walk: Walk, tree: Tree, context: Context) -> list[str] | None:
     return names
 
 
-def _rows(
-    walk: Walk, tree: Tree, context: Context
-) -> list[tuple[Value | Failed, Span]] | Failed:
+def _rows(walk: Walk, tree: Tree, context: Context) -> list[tuple[Value | Failed, Span]] | Failed:
     if isinstance(tree, Sequence):
         return [(walk.evaluator.value(item, context), item.span) for item in tree.items]
     value = walk.evaluator.value(tree, context)

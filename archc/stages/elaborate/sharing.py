@@ -21,7 +21,7 @@ def share_weights(walk: Walk, name: str, owner: str, start: int, place: Place) -
         if not node.weights:
             continue
         if node.name != name and not node.name.startswith(f"{name}."):
-            message = f"`{node.name}` does not stand under `{name}`, so no name under `{owner}` fits"
+            message = f"`{node.name}` does not stand under `{name}`, as its branch is a mapping"
             walk.reporter.error(MISMATCH, message, place, helps=("write its branch as a list",))
             return
         other = owner + node.name[len(name) :]

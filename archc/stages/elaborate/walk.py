@@ -44,9 +44,7 @@ WRONG_PATH = Rule("path/not-a-path", "a path is no text", "a path is the dotted 
 TOO_MANY = Rule(
     "spec/too-many-layers", "the network has too many layers", "every spec is answered quickly"
 )
-TOO_DEEP = Rule(
-    "spec/too-deep", "layers nest too deeply", "every spec is answered quickly"
-)
+TOO_DEEP = Rule("spec/too-deep", "layers nest too deeply", "every spec is answered quickly")
 COUNT = Rule("repeat/count", "a number of copies is no whole number", "copies are counted")
 
 
@@ -93,9 +91,7 @@ class Walk(ABC):
         """Runs a layer with its modifiers; in a list the name is None."""
 
     @abstractmethod
-    def branches(
-        self, merge: MergeUse, context: Context, flow: Flow
-    ) -> list[BranchRun] | Failed:
+    def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
         """Runs the branches of a merge."""
 
     @abstractmethod
@@ -130,8 +126,10 @@ class Walk(ABC):
         if isinstance(value, Failed):
             return FAILED
         text = describe(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if isinstance(text, str) and text and all(
-            c.isascii() and (c.isalnum() or c in "_-") for c in text
+        if (
+            isinstance(text, str)
+            and text
+            and all(c.isascii() and (c.isalnum() or c in "_-") for c in text)
         ):
             return str(text)
         found = shown(key.text) if text is value else describe(value)

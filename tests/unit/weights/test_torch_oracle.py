@@ -136,6 +136,7 @@ def test_whole_module_is_refused(tmp_path: Path, form: str) -> None:
     assert "`torch.nn.modules.container.Sequential`" in found.message
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_is_refused(tmp_path: Path) -> None:
     scripted = torch.jit.trace(network().eval(), torch.zeros(1, 3, 3, 3))
     torch.jit.save(scripted, str(tmp_path / "net.pt"))

@@ -29,7 +29,7 @@ LONGEST_HELP = 500
 
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "1;31", "1;33", "1;34", "1;36", "1"
 _COLORS = {Severity.ERROR: _RED, Severity.WARNING: _YELLOW}
-_QUOTED = re.compile(r"(?<=`)[^`]*(?=`)")
+_QUOTED = re.compile(r"`([^`]*)`")
 
 
 def render_text(
@@ -143,7 +143,7 @@ class _Block:
 
 def _cut_values(text: str, limit: int) -> str:
     """The text with long values between backticks cut in the middle."""
-    return _QUOTED.sub(lambda value: shorten(value.group(), limit), text)
+    return _QUOTED.sub(lambda value: f"`{shorten(value[1], limit)}`", text)
 
 
 def _hung(prefix: str, text: str, indent: int, width: int) -> list[str]:
@@ -173,19 +173,20 @@ class _Excerpt:
 
 def _excerpt(span: Span, room: int) -> _Excerpt:
     line = span.source.line(span.line)
-    shown = pieces(line)
-    start = min(span.column - 1, len(shown))
+    start = min(span.column - 1, len(line))
+    shown = pieces(line) + [" "] * (start == len(line))  # what is missing is marked at the end
     ends_here = span.end_line == span.line
-    end = min(span.end_column - 1, len(shown)) if ends_here else len(line.rstrip())
-    end = max(end, start)
-    low, high = _window(shown, start, end, room)
+    end = min(span.end_column - 1, len(line)) if ends_here else len(line.rstrip())
+    end = max(end, start + 1)
+    goes_on = not ends_here and (span.end_line, span.end_column) != (span.line + 1, 1)
+    low, high = _window(shown, start, end, room - len(ELLIPSIS) * goes_on)
     before = ELLIPSIS if low else ""
     after = ELLIPSIS if high < len(shown) else ""
     return _Excerpt(
         (before + "".join(shown[low:high]) + after).rstrip(" "),
         len(before) + cells(shown[low:start]),
         max(cells(shown[start : min(end, high)]) + (len(after) if end > high else 0), 1),
-        not ends_here and (span.end_line, span.end_column) != (span.line + 1, 1),
+        goes_on,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from archc.diagnostics.diagnostic import Rule
@@ -60,14 +61,13 @@ def open_checkpoint(path: str | Path, reporter: Reporter) -> Checkpoint | Failed
         file = open_file(name)
     except CheckpointError as error:
         return _report(error, name, reporter)
-    try:
-        form, tensors, notes = _read(file)
-    except CheckpointError as error:
-        file.close()
-        return _report(error, name, reporter)
-    except BaseException:
-        file.close()
-        raise
+    with ExitStack() as unless_read:
+        unless_read.callback(file.close)
+        try:
+            form, tensors, notes = _read(file)
+        except CheckpointError as error:
+            return _report(error, name, reporter)
+        unless_read.pop_all()
     return Checkpoint(name, form, tensors, file, notes)
 
 

@@ -145,15 +145,17 @@ class _Search(Generic[T]):
         """The dictionary within the usual wrappers, and a note for each."""
         notes: list[str] = []
         for _ in range(_MAX_DEPTH):
-            found = [
-                (key, value)
-                for key in (*PLAIN_KEYS, *AVERAGED_KEYS)
-                if type(value := root.get(key)) is dict and self._has_tensors(value)
-            ]
-            if not found:
+            found = {
+                key: value
+                for key, value in root.items()
+                if type(key) is str and type(value) is dict and self._has_tensors(value)
+            }
+            key = next((key for key in (*PLAIN_KEYS, *AVERAGED_KEYS) if key in found), None)
+            if key is None:
                 break
-            (key, root), *others = found
-            also = f"; the checkpoint also has {listed([k for k, _ in others])}" if others else ""
+            root = found.pop(key)
+            others = [other for other in found if other not in _TRAINING_KEYS]
+            also = f"; the checkpoint also has {listed(others)}" if others else ""
             notes.append(f"used the weights under `{key}`{also}")
         return root, notes
 

@@ -113,11 +113,6 @@ def _size(stack: PickleStack, arguments: tuple[object, ...]) -> object:
     return sizes
 
 
-def _inert(kind: str) -> Constructor:
-    made = Inert(kind)
-    return Constructor(kind, lambda _stack, _arguments: made)
-
-
 def _always(value: object) -> Constructor:
     return Constructor("inert", lambda _stack, _arguments: value)
 

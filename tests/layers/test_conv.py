@@ -210,6 +210,7 @@ def test_fixed_kernel_repeats_over_missing_axes(
     groups=st.integers(1, 2),
     shares=st.tuples(st.integers(1, 2), st.integers(1, 2)),
     more=ints(0, 4),
+    bias=st.booleans(),
     symbolic=st.booleans(),
     opset=OPSETS,
 )
@@ -220,6 +221,7 @@ def test_conv_transpose_is_the_gradient_of_a_convolution(
     groups: int,
     shares: tuple[int, int],
     more: int | tuple[int, int],
+    bias: bool,
     symbolic: bool,
     opset: int,
 ) -> None:
@@ -227,7 +229,7 @@ def test_conv_transpose_is_the_gradient_of_a_convolution(
     same = arguments["padding"] == "same"
     if same:
         more = 0
-    layer = ConvTranspose(out=out, groups=groups, output_padding=more, **arguments)
+    layer = ConvTranspose(out=out, groups=groups, output_padding=more, bias=bias, **arguments)
     x = images(8, channels, size)
     inferred, check = infer_layer(layer, type_of(x))
     if check.errors:
@@ -241,7 +243,9 @@ def test_conv_transpose_is_the_gradient_of_a_convolution(
     # The convolution that it is the gradient of maps its output to its input.
     forward = image_windows(ran.output.shape[2:], **arguments)
     weight = ran.weights["weight"]
-    expected = np.zeros(ran.output.shape) + ran.weights["bias"].reshape(1, -1, 1, 1)
+    expected = np.zeros(ran.output.shape)
+    if bias:
+        expected += ran.weights["bias"].reshape(1, -1, 1, 1)
     for c, i, j, u, v in itertools.product(
         range(channels), *map(range, size), *map(range, weight.shape[2:])
     ):

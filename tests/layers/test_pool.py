@@ -17,7 +17,6 @@ from archc.shapes.tensor_type import DType, TensorType
 from tests.layers.one_layer import Model, Value, infer_layer, run_layer, type_of
 from tests.layers.windows_by_hand import (
     Axis,
-    both,
     image_windows,
     images,
     ints,
@@ -320,8 +319,24 @@ def test_same_counts_its_padding_only_where_asked() -> None:
     assert ignored[0, 0, 0, 0] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("size", [(5, 6), (6, 7), (7, 8), (8, 9), (9, 10)])
+@pytest.mark.parametrize("kernel", [(3, 3), (1, 3), (4, 4)])
+def test_same_with_a_stride_beyond_the_kernel_on_symbolic_sizes(
+    kernel: tuple[int, int], size: tuple[int, int]
+) -> None:
+    # ONNX Runtime refuses `SAME_UPPER` where the windows leave lines out.
+    arguments: dict[str, Any] = {"kernel": kernel, "stride": 5, "padding": "same"}
+    x, windows = images(8, 2, size), windows_of(size, arguments)
+    found = run_layer(MaxPool(**arguments), x, symbolic=True).output
+    np.testing.assert_array_equal(found, pool(x, windows, maximum))
+    for include_pad, reduce in ((False, mean), (True, mean_with_padding)):
+        layer = AvgPool(include_pad=include_pad, **arguments)
+        found = run_layer(layer, x, symbolic=True).output
+        expected = pool(x, windows, reduce)
+        np.testing.assert_allclose(found, expected, rtol=FLOAT32_CLOSE, atol=FLOAT32_CLOSE)
+
+
 def test_pool_arguments_may_be_pairs() -> None:
-    assert both((1, 2)) == (1, 2)
     pooled, _ = infer_layer(
         MaxPool(kernel=(1, 3), stride=(1, 2), padding=(0, 1)),
         TensorType.image(DType.FLOAT32, 3, 8, 8),

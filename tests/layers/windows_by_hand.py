@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -161,8 +161,3 @@ def images(seed: int, channels: int, size: tuple[int, int]) -> npt.NDArray[np.fl
 def sizes(least: int = 1, most: int = 9) -> st.SearchStrategy[tuple[int, int]]:
     """Height and width."""
     return st.tuples(st.integers(least, most), st.integers(least, most))
-
-
-def each(value: int | tuple[int, int]) -> Iterator[int]:
-    """The number along height and the one along width."""
-    yield from both(value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Answers: TypeAlias = dict[str, NDArray[np.float32]]
 
 FAITHFUL = 1e-4
-"""What rounding may differ by, of the largest logit; a wrong epsilon or padding shows above 1e-3."""
+"""Of the largest answer: rounding stays below it, a wrong epsilon or padding rule well above."""
 
 ERROR_MARGIN = 4.0
 """How often the reference's own rounding error another order of summation may make."""
@@ -35,6 +35,7 @@ def make_answers(
     size: tuple[int, int] | None = None,
     batch: int = 2,
     seed: int = 0,
+    side: bool = False,
     suffix: str = ".safetensors",
 ) -> tuple[Path, Path]:
     """The paths of a new checkpoint and of the answers to it, in a directory.
@@ -42,7 +43,7 @@ def make_answers(
     The suffix is the checkpoint's; `write_answers` says what the files hold.
     """
     weights, answers = directory / f"{variant}.weights{suffix}", directory / f"{variant}.npz"
-    write_answers(variant, weights, answers, size=size, batch=batch, seed=seed)
+    write_answers(variant, weights, answers, size=size, batch=batch, seed=seed, side=side)
     return weights, answers
 
 
@@ -54,14 +55,15 @@ def write_answers(
     size: tuple[int, int] | None = None,
     batch: int = 2,
     seed: int = 0,
+    side: bool = False,
 ) -> Answers:
     """The answers of `compute_answers`, once they and the checkpoint are written.
 
-    The checkpoint's suffix is `.safetensors`, `.pth`, `.pt` or `.npz`; the answers are `.npz`.
+    The checkpoint's suffix is `.safetensors`, `.pth` or `.pt`, that of the answers `.npz`.
     """
     model = reference_model(variant, seed)
     save_weights(model, weights)
-    found = compute_answers(model, variant, size=size, batch=batch, seed=seed)
+    found = compute_answers(model, variant, size=size, batch=batch, seed=seed, side=side)
     np.savez(answers, **found)  # type: ignore[arg-type]  # numpy's stub confuses its flag with names
     return found
 
@@ -73,20 +75,21 @@ def compute_answers(
     size: tuple[int, int] | None = None,
     batch: int = 2,
     seed: int = 0,
+    side: bool = False,
 ) -> Answers:
     """An input and what the model answers.
 
-    `input` is float32 (N, C, H, W), `logits` float32 (N, classes), and side heads stand under
-    their names; `NAME_float64_error` is the largest difference between each answer and the
-    same model's in float64.
+    `input` is float32 (N, C, H, W), `logits` float32 (N, classes), and if asked the side heads'
+    answers stand under their names; `NAME_float64_error` is the largest difference between each
+    answer and the same model's in float64.
     """
     import torch
 
     facts = VARIANTS[variant]
     shape = (batch, facts.channels, *(size or (facts.size, facts.size)))
     image = torch.randn(shape, generator=torch.Generator().manual_seed(seed + 1))
-    single = run(model, variant, image)
-    double = run(model.double(), variant, image.double())
+    single = run(model, variant, image, side=side)
+    double = run(model.double(), variant, image.double(), side=side)
     model.float()
     found: Answers = {"input": image.numpy()}
     for name, answer in single.items():
@@ -112,8 +115,6 @@ def save_weights(model: torch.nn.Module, path: Path) -> None:
             save_file({name: array.contiguous() for name, array in state.items()}, path)
         case ".pth" | ".pt":
             torch.save(state, path)
-        case ".npz":
-            np.savez(path, **{name: array.numpy() for name, array in state.items()})
         case _:
             raise ValueError(f"no weight format has the suffix `{path.suffix}`")
 

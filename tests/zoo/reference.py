@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CALIBRATION_BATCH = 2
 CALIBRATION_SIZE = 240
-"""The largest that is needed: on smaller maps padding reaches too large a part of the statistics."""
+"""At most; on much smaller maps padding reaches too large a part of the statistics."""
 
 BRANCH_SCALE = 0.25
 """How loud a residual branch is beside its shortcut; deep networks of equals amplify rounding."""
@@ -84,17 +84,23 @@ def reference_model(variant: str, seed: int) -> torch.nn.Module:
                 hooks.callback(hook.remove)
         for norm in _branch_ends(model):
             norm.weight.mul_(BRANCH_SCALE)
-        answers(model, variant, image)
+        answers(model, variant, image, side=True)
     return model
 
 
-def answers(model: torch.nn.Module, variant: str, image: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The logits (N, classes) and, under their names, what the side heads give."""
+def answers(
+    model: torch.nn.Module, variant: str, image: torch.Tensor, *, side: bool = False
+) -> dict[str, torch.Tensor]:
+    """The logits (N, classes) and, if asked, what the side heads give under their names.
+
+    torchvision's networks run their side heads in training alone.
+    """
     import torch
 
     found: dict[str, torch.Tensor] = {}
+    heads = VARIANTS[variant].side_heads if side else {}
     with ExitStack() as hooks, torch.no_grad():
-        for name, (source, head) in VARIANTS[variant].side_heads.items():
+        for name, (source, head) in heads.items():
             module = model.get_submodule(head)
 
             def keep(_: Any, __: Any, output: Any, name: str = name, module: Any = module) -> None:

@@ -136,7 +136,7 @@ def plain(depth: str, classes: int = 1000) -> nn.Sequential:
 
     He et al., Deep residual learning for image recognition, 2015, figure 3.
     """
-    return _resnet_like(depth, classes, lambda c_in, c_out, stride: _two_convs(c_in, c_out, stride))
+    return _resnet_like(depth, classes, _two_convs)
 
 
 def resnet_option_a(depth: str, classes: int = 1000) -> nn.Sequential:
@@ -214,9 +214,7 @@ def _resnet_like(
     return named(layers)
 
 
-def _block_shapes(
-    c_in: int, c_out: int, count: int, stride: int
-) -> Iterator[tuple[int, int, int]]:
+def _block_shapes(c_in: int, c_out: int, count: int, stride: int) -> Iterator[tuple[int, int, int]]:
     yield c_in, c_out, stride
     for _ in range(count - 1):
         yield c_out, c_out, 1

@@ -55,7 +55,7 @@ def test_answers_are_the_references(built_variant: Variant, scratch: Path) -> No
 
 @pytest.mark.parametrize("name", SIDE_SETTINGS)
 def test_side_heads_answer_as_the_references(name: str, scratch: Path) -> None:
-    weights, path = make_answers(name, scratch)
+    weights, path = make_answers(name, scratch, side=True)
     archc.build(name, scratch / "model.onnx", weights=weights, settings=SIDE_SETTINGS[name])
     with np.load(path) as answers:
         got = BuiltModel(scratch / "model.onnx").answer(answers["input"])
@@ -65,13 +65,11 @@ def test_side_heads_answer_as_the_references(name: str, scratch: Path) -> None:
 
 
 def test_the_command_writes_a_checkpoint_and_its_answers(scratch: Path) -> None:
-    weights, answers = scratch / "w.npz", scratch / "a.npz"
+    weights, answers = scratch / "w.pth", scratch / "a.npz"
     script = [sys.executable, str(ROOT / "tools" / "oracle.py"), "mobilenet_v1_025"]
     places = ["--weights", str(weights), "--answers", str(answers)]
     subprocess.run([*script, *places, "--size", "64", "96", "--batch", "3"], check=True)
     archc.build("mobilenet_v1_025", scratch / "model.onnx", weights=weights)
     with np.load(answers) as found:
         assert found["input"].shape == (3, 3, 64, 96)
-        assert_faithful(
-            BuiltModel(scratch / "model.onnx").answer(found["input"])["logits"], found
-        )
+        assert_faithful(BuiltModel(scratch / "model.onnx").answer(found["input"])["logits"], found)

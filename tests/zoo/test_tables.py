@@ -56,9 +56,7 @@ def test_input_and_classes_are_those_of_the_reference(variant: Variant) -> None:
 
 @every_variant
 def test_size_is_free_unless_a_dense_layer_fixes_it(variant: Variant) -> None:
-    assert set(elaborated(variant.name).domains) == (
-        set() if variant.is_fixed_size else {"H", "W"}
-    )
+    assert set(elaborated(variant.name).domains) == (set() if variant.is_fixed_size else {"H", "W"})
 
 
 @side_headed

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from typing_extensions import override
+
 TABLES = Path(__file__).parent / "tables"
 
 TORCHVISION = {
@@ -112,6 +114,7 @@ class Variant:
     name: str
     family: str
 
+    @override
     def __str__(self) -> str:
         return self.name
 
@@ -152,9 +155,7 @@ class Variant:
         return facts.parameters <= LIGHT_PARAMETERS and facts.macs <= LIGHT_MACS
 
 
-VARIANTS = {
-    name: Variant(name, family) for family, names in FAMILIES.items() for name in names
-}
+VARIANTS = {name: Variant(name, family) for family, names in FAMILIES.items() for name in names}
 
 
 def chosen(everything: bool) -> list[Variant]:

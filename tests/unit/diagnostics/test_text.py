@@ -226,8 +226,8 @@ def test_a_long_line_is_cut_on_both_sides_of_the_span() -> None:
     found = replace(error_at(span_of(Source("a.yaml", line), "groups: 3")), label="here")
     text = render_text([found], width=60)
     assert text.splitlines()[3:5] == [
-        "1 | ...1, a: 1, a: 1, a: 1, groups: 3, b: 2, b: 2, b: 2, ...",
-        "  |                         ^^^^^^^^^ here",
+        "1 | ..., a: 1, a: 1, a: 1, groups: 3, b: 2, b: 2, b: 2, b...",
+        "  |                        ^^^^^^^^^ here",
     ]
 
 
@@ -237,8 +237,8 @@ def test_a_long_line_is_cut_on_both_sides_of_the_span() -> None:
         ("first", "1 | first: xxxxxxxxxxxxxxxxxxxxxxxxxx...", "  | ^^^^^"),
         (
             "last",
-            "1 | ...xxxxxxxxxxxxxxxxxxxxxxxxx: last",
-            "  |                               ^^^^",
+            "1 | ...xxxxxxxxxxxxxxxxxxxxxxxxxxx: last",
+            "  |                                 ^^^^",
         ),
         ("x" * 90, "1 | ...xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...", "  |    " + "^" * 33),
     ],
@@ -263,12 +263,12 @@ def test_a_long_label_moves_below_its_marks() -> None:
 
 def test_long_values_are_cut_in_the_middle_and_long_messages_wrapped() -> None:
     span = Span(Source("a.yaml", ""), 1, 1, 1, 1)
-    message = f"`{'x' * 300}` is no name of an op or a block, and no parameter has it either"
+    message = f"`{'x' * 300}` is no name of an op or a block, and no parameter has it, unlike `y`"
     found = replace(error_at(span, message), helps=("write\n  " + "word " * 12,))
     assert render_text([found], width=60) == (
         """\
 error[conv/groups]: `xxxxxxxxx...xxxxxxxx` is no name of an
-    op or a block, and no parameter has it either
+    op or a block, and no parameter has it, unlike `y`
  --> a.yaml
   = help: write
             word word word word word word word word word

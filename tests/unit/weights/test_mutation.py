@@ -24,7 +24,7 @@ from tests.unit.weights.torch_files import (
     write_zip,
 )
 
-ROUNDS = 1500
+ROUNDS = 800
 
 ARRAYS: dict[str, npt.NDArray[np.generic]] = {
     "conv.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 2, 2),

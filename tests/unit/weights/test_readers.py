@@ -12,6 +12,8 @@ import pytest
 
 from tests.unit.weights.reading import refused, slug
 
+ROOT = Path(__file__).parents[3]
+
 
 @pytest.mark.parametrize(
     ("content", "said"),
@@ -88,7 +90,9 @@ def test_refused_file_is_closed(tmp_path: Path) -> None:
 
 def test_import_of_the_chooser_loads_no_reader_and_no_framework() -> None:
     code = "import sys, archc.weights.readers; print('\\n'.join(sys.modules))"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert not {"numpy", "torch", "safetensors", "pickle", "zipfile"} & set(run.stdout.split())
 
 
@@ -105,7 +109,7 @@ def test_reading_loads_no_framework_and_no_unpickler(tmp_path: Path) -> None:
     )
     paths = [str(tmp_path / name) for name in ("zip.pt", "old.pt")]
     run = subprocess.run(
-        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *paths], capture_output=True, text=True, check=True, cwd=ROOT
     )
     printed = run.stdout.split()
     assert printed[:2] == ["weights/no-tensors", "weights/no-tensors"]

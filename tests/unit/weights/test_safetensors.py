@@ -148,6 +148,13 @@ def test_malformed_file_is_refused(path: Path, header: object, buffer: bytes, ru
     assert slug(path) == f"weights/{rule}"
 
 
+def test_too_many_tensors_are_refused(path: Path) -> None:
+    empty = '{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
+    names = ",".join(f'"{number}":{empty}' for number in range(100_001))
+    write_safetensors(path, f"{{{names}}}".encode())
+    assert slug(path) == "weights/too-many-entries"
+
+
 def test_header_longer_than_the_limit_is_refused_unread(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 100_000_001) + b"{}")
     assert slug(path) == "weights/header-too-large"

@@ -36,6 +36,11 @@ def path(tmp_path: Path) -> Path:
             ["w"],
             ("used the weights under `state_dict`; the checkpoint also has `net`, `ema`",),
         ),
+        (
+            {"head": {"h": T}, "net": {"n": T}, "optimizer": {"m": T}, "args": {"lr": 1}},
+            ["n"],
+            ("used the weights under `net`; the checkpoint also has `head`",),
+        ),
         ({"ema": {"e": T}}, ["e"], ("used the weights under `ema`",)),
         (
             {"ema": {"module": {"e": T}}},
@@ -83,6 +88,7 @@ def path(tmp_path: Path) -> Path:
                 "took the prefix `module.` off all names",
             ),
         ),
+        ({"n_averaged": S, "a": T}, ["n_averaged", "a"], ()),
         ({"n_averaged": S}, ["n_averaged"], ()),
         ({"": T}, [""], ()),
         ({1: T, "w": T}, ["w"], ()),
@@ -137,13 +143,20 @@ def test_wrapper_in_itself_ends(path: Path) -> None:
     assert slug(path) == "weights/too-many-entries"
 
 
-def test_dictionary_used_many_times_is_bounded(path: Path) -> None:
-    # Each level holds the one before twenty times: 20^8 tensors in a thousand steps.
-    level = opcodes({"w": T}) + b"q\x01"
+@pytest.mark.parametrize("inner", [T, 1])
+def test_dictionary_used_many_times_is_bounded(path: Path, inner: object) -> None:
+    # Each level holds the one before twenty times: 20^8 entries in a thousand steps.
+    level = opcodes({"n": inner}) + b"q\x01"
     for _ in range(8):
         items = b"".join(opcodes(f"k{number}") + b"h\x01" for number in range(20))
         level += b"0}(" + items + b"uq\x01"
     write_zip(path, pickled(Raw(level)), STORAGES)
+    assert slug(path) == "weights/too-many-entries"
+
+
+def test_too_many_tensors_are_refused(path: Path) -> None:
+    items = b"".join(opcodes(str(number)) + b"h\x01" for number in range(100_001))
+    write_zip(path, pickled(Raw(opcodes(T) + b"q\x010}(" + items + b"u")), STORAGES)
     assert slug(path) == "weights/too-many-entries"
 
 

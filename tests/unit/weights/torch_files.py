@@ -165,12 +165,14 @@ def write_zip(
     *,
     more: Mapping[str, bytes] | None = None,
     compression: int = zipfile.ZIP_STORED,
+    has_byte_order: bool = True,
 ) -> Path:
     """An archive as `torch.save` writes it; `root` may be the pickle itself."""
     pickle = root if isinstance(root, bytes) else pickled(root)
     with zipfile.ZipFile(path, "w", compression) as archive:
         archive.writestr("net/data.pkl", pickle)
-        archive.writestr("net/byteorder", b"little")
+        if has_byte_order:
+            archive.writestr("net/byteorder", b"little")
         for key, data in (storages or {}).items():
             archive.writestr(f"net/data/{key}", data)
         archive.writestr("net/version", b"3\n")

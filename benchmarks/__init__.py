@@ -1,0 +1,1 @@
+"""Measurements against the peers, each one command; never part of the tests."""

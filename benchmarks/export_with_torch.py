@@ -1,0 +1,32 @@
+"""What a user of torchvision runs instead of `archc build`: model, checkpoint, torch.onnx.export.
+
+    python -m benchmarks.export_with_torch resnet50 resnet50.safetensors out.onnx [--dynamo]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from tests.zoo.reference import torchvision_module
+
+
+def main() -> None:
+    name, weights, output = sys.argv[1:4]
+    model = torchvision_module().models.get_model(name, weights=None)
+    model.load_state_dict(load_file(weights))
+    model.eval()
+    image = torch.zeros(1, 3, 224, 224)
+    with torch.no_grad():
+        if "--dynamo" in sys.argv:
+            torch.onnx.export(model, (image,), output, dynamo=True)
+        else:
+            torch.onnx.export(model, (image,), output, dynamo=False, opset_version=17)
+    assert Path(output).is_file()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Commands for developers: facts and answers from the reference implementations."""

@@ -30,8 +30,8 @@ oracle: .venv-oracle/installed  ## the zoo against its reference implementations
 oracle-all: .venv-oracle/installed  ## the same for every variant; takes long
 	.venv-oracle/bin/python -m pytest -m oracle tests/zoo --all-variants
 
-bench: .venv-oracle/installed  ## the measurements of benchmarks/, one after the other
-	set -e; for file in benchmarks/[a-z]*.py; do .venv-oracle/bin/python $$file; done
+bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
+	.venv-bench/bin/python -m benchmarks
 
 format: .venv-test/installed  ## rewrite the code as the checks want it
 	.venv-test/bin/ruff format .
@@ -58,4 +58,10 @@ clean:  ## remove the environments and all that was built
 	$(PYTHON) -m venv .venv-oracle
 	.venv-oracle/$(PIP_INSTALL) -e '.[test,oracle]'
 	.venv-oracle/$(PIP_INSTALL) --no-deps torchvision==0.28.0
+	touch $@
+
+.venv-bench/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/$(PIP_INSTALL) -e '.[bench]'
+	.venv-bench/$(PIP_INSTALL) --no-deps torchvision==0.28.0
 	touch $@

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
 from archc.diagnostics.diagnostic import Diagnostic, Rule
-from archc.diagnostics.place import Place, Source
+from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.arguments import construct
@@ -27,7 +27,7 @@ from archc.language.tree import TREES, Scalar
 from archc.language.values import Argument, Origin, Text
 from archc.stages.elaborate import check_library, elaborate_spec, is_complete, root_context
 from archc.stages.parse import parse
-from archc.stages.read import read
+from archc.stages.read import link, read
 
 if TYPE_CHECKING:
     from archc.language.weight_rules import WeightRules
@@ -43,6 +43,11 @@ VARIANT_NEEDED = Rule(
     "variant/needed", "the defaults are incomplete and no variant is named",
     "a parameter without a default gets its value from a variant or from the caller",
 )  # fmt: skip
+LABELS = Rule(
+    "labels/count",
+    "there are not as many labels as classes",
+    "a name beside the wrong class is worse than none",
+)
 OPSET = Rule(
     "build/opset", "an opset is not one that is written",
     "operators differ from version to version; these are the tested ones",
@@ -154,31 +159,48 @@ def load_spec(name: SpecName, reporter: Reporter) -> Spec | Failed:
 
 def read_spec(source: Source, reporter: Reporter, variant: str | None = None) -> Spec | Failed:
     """The spec of a text; its imports are looked up beside the source's name."""
-    file = _read_file(source, reporter, {})
+    file = _read_files(source, reporter)
     return FAILED if isinstance(file, Failed) else Spec(file, variant)
 
 
-def _read_file(
-    source: Source, reporter: Reporter, known: dict[Path, SpecFile | Failed]
-) -> SpecFile | Failed:
-    tree = parse(source, reporter)
-    if isinstance(tree, Failed):
+def _read_files(source: Source, reporter: Reporter) -> SpecFile | Failed:
+    """The file of a text, linked with all that it imports, directly or not; cycles are no harm."""
+    spec = _read_file(source, reporter)
+    if isinstance(spec, Failed):
         return FAILED
+    known: dict[Path, SpecFile | Failed] = {Path(source.name).resolve(): spec}
+    waiting = [spec]
+    while waiting:
+        file = waiting.pop(0)
+        found = [(item, _import(item, file, known, waiting, reporter)) for item in file.imports]
+        link(file, found, reporter)
+    return spec
 
-    def importer(item: Scalar) -> SpecFile | Failed:
-        path = find_import(item.text, source)
-        if path is None:
-            return not_found(item.text, Place(item.span), reporter)
-        key = path.resolve()
-        if key not in known:
-            known[key] = FAILED  # an import cycle ends here: blocks are looked up when used
-            imported = read_source(path, Place(item.span), reporter)
-            known[key] = (
-                FAILED if isinstance(imported, Failed) else _read_file(imported, reporter, known)
-            )
-        return known[key]
 
-    return read(source, tree, reporter, importer)
+def _read_file(source: Source, reporter: Reporter) -> SpecFile | Failed:
+    tree = parse(source, reporter)
+    return FAILED if isinstance(tree, Failed) else read(source, tree, reporter)
+
+
+def _import(
+    item: Scalar,
+    file: SpecFile,
+    known: dict[Path, SpecFile | Failed],
+    waiting: list[SpecFile],
+    reporter: Reporter,
+) -> SpecFile | Failed:
+    """The file that an import names, read when it is first met."""
+    path = find_import(item.text, file.source)
+    if path is None:
+        return not_found(item.text, Place(item.span), reporter)
+    key = path.resolve()
+    if key not in known:
+        source = read_source(path, Place(item.span), reporter)
+        imported = FAILED if isinstance(source, Failed) else _read_file(source, reporter)
+        known[key] = imported
+        if isinstance(imported, SpecFile):
+            waiting.append(imported)
+    return known[key]
 
 
 def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Graph, ...]:
@@ -195,21 +217,22 @@ def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Gra
     if not variants:
         _variant_needed(spec, reporter)
     values, outputs = _arguments(file, choices)
-    graphs = (
-        elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
-        for variant in variants
-    )
-    found = tuple(graph for graph in graphs if isinstance(graph, Graph))
-    _beside(spec, reporter)
-    return found
+    found: list[Graph] = []
+    for variant in variants:
+        graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
+        if isinstance(graph, Graph):
+            found.append(graph)
+            _beside(spec, reporter, graph, variant, values)
+    return tuple(found)
 
 
 def _variant_needed(spec: Spec, reporter: Reporter) -> Failed:
-    open_ones = [p for p in spec.file.params.values() if p.default is None]
+    open_ones = [p for p in spec.file.params.values() if p.default is None and p.type is not None]
     names = ", ".join(f"`{p.name}`" for p in open_ones)
     listed = ", ".join(spec.variants[:12])
     helps = (f"name a variant: {listed}" if listed else f"set it: `--set {open_ones[0].name}=…`",)
-    message = f"{names} of `{spec.name}` has no default, so a variant is needed"
+    have = "has" if len(open_ones) == 1 else "have"
+    message = f"{names} of `{spec.name}` {have} no default, so a variant is needed"
     return reporter.error(VARIANT_NEEDED, message, Place(open_ones[0].span), helps=helps)
 
 
@@ -221,8 +244,10 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
         return _variant_needed(spec, reporter)
     values, outputs = _arguments(file, choices)
     graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
-    beside = _beside(spec, reporter, variant, values)
-    if isinstance(graph, Failed) or isinstance(beside, Failed):
+    if isinstance(graph, Failed):
+        return FAILED
+    beside = _beside(spec, reporter, graph, variant, values)
+    if isinstance(beside, Failed):
         return FAILED
     rules, preprocess, labels = beside
     return Network(file, graph, rules, preprocess, labels)
@@ -243,8 +268,9 @@ def _arguments(file: SpecFile, choices: Choices) -> tuple[dict[str, Argument], d
 def _beside(
     spec: Spec,
     reporter: Reporter,
-    variant: str | None = None,
-    values: Mapping[str, Argument] | None = None,
+    graph: Graph,
+    variant: str | None,
+    values: Mapping[str, Argument],
 ) -> tuple[WeightRules, Preprocess | None, tuple[str, ...]] | Failed:
     """What stands in a spec beside its layers: the rules for weights, preprocessing, labels."""
     from archc.language.labels import read_labels
@@ -252,13 +278,29 @@ def _beside(
 
     file = spec.file
     rules = read_weight_rules(file.weights, reporter)
-    preprocess = _preprocess(spec, reporter, variant, values or {})
+    preprocess = _preprocess(spec, reporter, variant, values)
     labels: tuple[str, ...] | Failed = ()
     if file.labels is not None:
         labels = read_labels(file.labels, file.source.name, reporter)
+        if not isinstance(labels, Failed):
+            labels = _labels_that_fit(labels, file.labels.span, graph, reporter)
     if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
         return FAILED
     return rules, preprocess, labels
+
+
+def _labels_that_fit(
+    labels: tuple[str, ...], span: Span, graph: Graph, reporter: Reporter
+) -> tuple[str, ...]:
+    """The labels, where they are as many as the first output has classes."""
+    output = graph.outputs[0]
+    classes = graph.type_of(output.value).sizes[0]
+    if classes == len(labels):
+        return labels
+    message = f"there are {len(labels)} labels, but `{output.name}` has {classes} classes"
+    helps = ("the model gets no labels; name them in the spec",)
+    reporter.warning(LABELS, message, Place(span), helps=helps)
+    return ()
 
 
 def _preprocess(
@@ -346,7 +388,7 @@ def _write(
     except BrokenPipeError:
         raise
     except OSError as error:
-        message = f"it cannot be written: {(error.strerror or 'unknown reason').lower()}"
+        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
         return reporter.error(OUTPUT, message, place)
     if isinstance(written, Failed):
         return FAILED
@@ -365,3 +407,24 @@ def spec_digest(spec: SpecFile) -> str:
         digest.update(f"{len(text)}\n".encode())
         digest.update(text)
     return digest.hexdigest()
+
+
+def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:
+    """Checks that the ONNX form of a network has the shapes that its types promise.
+
+    No weight is drawn or written for it.
+
+    Raises:
+        InternalError: it has not.
+    """
+    from archc.onnx_io.check import check_model
+    from archc.onnx_io.encode import encode_model
+    from archc.stages.bind import bind_drawn
+    from archc.stages.lower import lower
+
+    model = lower(bind_drawn(graph, seed=0), opset=opset)
+    elsewhere = {
+        i.name: ("weights", 0) for i in model.initializers if not isinstance(i.source, bytes)
+    }
+    pieces = encode_model(model, elsewhere)
+    check_model(b"".join(piece for piece in pieces if isinstance(piece, bytes)))

@@ -1,6 +1,6 @@
 """What a user of torchvision runs instead of `archc build`: model, checkpoint, torch.onnx.export.
 
-    python -m benchmarks.export_with_torch resnet50 resnet50.safetensors out.onnx [--dynamo]
+python -m benchmarks.export_with_torch resnet50 resnet50.safetensors out.onnx [--dynamo]
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from tests.zoo.reference import torchvision_module
+from tests.zoo.reference import empty_model
 
 
 def main() -> None:
+    """Exports the named model with its checkpoint's weights."""
     name, weights, output = sys.argv[1:4]
-    model = torchvision_module().models.get_model(name, weights=None)
+    model = empty_model(name)
     model.load_state_dict(load_file(weights))
     model.eval()
     image = torch.zeros(1, 3, 224, 224)

@@ -1,7 +1,7 @@
 """Times whole commands in turn, A B A B …, and compares them pair by pair.
 
 Wall time is taken around the process; peak memory and CPU time are the operating system's own
-accounting of it. A ratio is the median over pairs, so a machine whose speed drifts does little harm.
+accounting of it. A ratio is the median over pairs, so that a drifting machine does little harm.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _median(samples: list[Sample]) -> Sample:
 def table(comparisons: Sequence[Comparison]) -> str:
     """The comparisons as a table in Markdown."""
     rows = [
-        "| measure | archc: wall s, MiB | against: wall s, MiB | wall ratio | CPU ratio | memory ratio |",
+        "| measure | archc: wall s, MiB | against: wall s, MiB | wall | CPU | memory |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for c in comparisons:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from itertools import accumulate
 
 TAB = "    "
 ELLIPSIS = "..."
@@ -53,31 +54,26 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
+def fitting(shown: Iterable[str], room: int) -> int:
+    """How many of the first pieces of visible text there is room for, in cells."""
+    return sum(taken <= room for taken in accumulate(cells(piece) for piece in shown))
+
+
 def shorten(text: str, limit: int) -> str:
     """Visible text cut in the middle where it takes more than `limit` cells."""
     if cells(text) <= limit:
         return text
     room = max(limit - len(ELLIPSIS), 2)
-    head = _fitting(text, room - room // 2)
-    tail = _fitting(text[::-1], room // 2)[::-1]
+    head = text[: fitting(text, room - room // 2)]
+    tail = text[len(text) - fitting(reversed(text), room // 2) :]
     return f"{head}{ELLIPSIS}{tail}"
-
-
-def _fitting(text: str, room: int) -> str:
-    """The longest beginning that takes no more cells than there is room."""
-    taken = 0
-    for index, character in enumerate(text):
-        taken += _cells(character)
-        if taken > room:
-            return text[:index]
-    return text
 
 
 def wrap(text: str, room: int) -> list[str]:
     """Visible text in lines of at most `room` cells, broken at spaces where there are any."""
     lines: list[str] = []
     while cells(text) > room:
-        line = _fitting(text, room)
+        line = text[: fitting(text, room)]
         broken = line if text[len(line)] == " " else line.rpartition(" ")[0]
         line = broken if broken.strip() else line or text[0]
         lines.append(line.rstrip())

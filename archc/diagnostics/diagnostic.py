@@ -6,14 +6,13 @@ broken at a place. Rendering is apart, in `text` and `machine`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from archc.diagnostics.place import Place, Span
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """What can be wrong: a slug such as `conv/groups`, a line of summary, and why it matters."""
 
     slug: str
@@ -28,16 +27,14 @@ class Severity(Enum):
     WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(NamedTuple):
     """A further span that explains a diagnostic, with what it shows."""
 
     span: Span
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One mistake: the rule, the message, the place, and what helps.
 
     Attributes:

@@ -13,12 +13,11 @@ Lines are cut or wrapped to the width; only a file's name never is, so that it c
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from archc.diagnostics.cells import ELLIPSIS, cells, pieces, shorten, visible, wrap
+from archc.diagnostics.cells import ELLIPSIS, cells, fitting, pieces, shorten, visible, wrap
 from archc.diagnostics.diagnostic import Diagnostic, Severity
 from archc.diagnostics.place import Frame, Span
 
@@ -194,20 +193,14 @@ def _window(shown: list[str], start: int, end: int, room: int) -> tuple[int, int
     """The characters to show: the span as far as it fits, and as much as possible around it."""
     if cells(shown) <= room:
         return 0, len(shown)
-    sizes = [cells([piece]) for piece in shown]
     room -= 2 * len(ELLIPSIS)
-    high = start + _fitting(sizes[start:end], room)
-    low = start - _fitting(sizes[:start][::-1], (room - sum(sizes[start:high])) // 2)
-    high += _fitting(sizes[high:], room - sum(sizes[low:high]))
+    high = start + fitting(shown[start:end], room)
+    low = start - fitting(shown[:start][::-1], (room - cells(shown[start:high])) // 2)
+    high += fitting(shown[high:], room - cells(shown[low:high]))
     room += len(ELLIPSIS) if high == len(shown) else 0
-    low -= _fitting(sizes[:low][::-1], room - sum(sizes[low:high]))
+    low -= fitting(shown[:low][::-1], room - cells(shown[low:high]))
     room += len(ELLIPSIS) if low == 0 else 0
-    return low, high + _fitting(sizes[high:], room - sum(sizes[low:high]))
-
-
-def _fitting(sizes: list[int], room: int) -> int:
-    """How many of the first sizes there is room for."""
-    return sum(taken <= room for taken in itertools.accumulate(sizes))
+    return low, high + fitting(shown[high:], room - cells(shown[low:high]))
 
 
 def _labelled(offset: int, marks: str, label: str, room: int) -> list[str]:

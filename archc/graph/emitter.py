@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from archc.shapes.domain import Domains
 from archc.shapes.size import Size
@@ -14,8 +13,7 @@ Attribute: TypeAlias = int | float | str | Sequence[int] | Sequence[float]
 """An attribute of a node: int, float, string, or a list of ints or floats, told by Python type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A value of the graph that is written: its name there."""
 
     name: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.place import Place
 from archc.graph.layer import Layer
@@ -16,8 +16,7 @@ ValueId: TypeAlias = int
 """A value: first the inputs, then the nodes, each in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """An input of the network.
 
     Attributes:
@@ -63,16 +62,14 @@ class Node:
         return f"{self.owner}.{weight.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(NamedTuple):
     """A layer in the nesting of names: its own name and its value."""
 
     name: str
     value: ValueId
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """A scope in the nesting of names: a sequence, a block (`block` names it), or an alias.
 
     `value` is the output of the scope; an alias (an identity, or a merge of one branch) may have no
@@ -85,8 +82,7 @@ class Group:
     block: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
+class Branch(NamedTuple):
     """A branch of a merge: its value, its layers, and whether those are named within the merge.
 
     Attributes:
@@ -102,8 +98,7 @@ class Branch:
     is_list: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(NamedTuple):
     """A merge in the nesting of names: its own name and value, and its branches."""
 
     name: str
@@ -114,8 +109,7 @@ class Merge:
 Element: TypeAlias = Leaf | Group | Merge
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """An output of the network: its name and value; `branch` holds a side output's own layers."""
 
     name: str

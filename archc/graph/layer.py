@@ -5,12 +5,9 @@ of the output, `weights` the arrays owned, `macs` and `reach` the cost, `lower` 
 What is special about a layer is a trait of its class; no stage names a layer.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,8 +20,7 @@ from archc.shapes.size import Size
 from archc.shapes.tensor_type import TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(NamedTuple):
     """How a layer extends the receptive field along height and width: windows and their strides."""
 
     extent: tuple[int, int]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 Init: TypeAlias = str | float | int
 """A number, or a named distribution: `he_normal`, `glorot_uniform`, …, `zeros`, `ones`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(NamedTuple):
     """An array that a layer owns.
 
     Attributes:

@@ -5,18 +5,16 @@ Pydantic decides what fits; the words are ours, made from the annotation of the 
 
 from __future__ import annotations
 
-import types
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+from typing import TypeVar
 
-from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel, ValidationError
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
-from archc.language.tree import Sequence
+from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
 from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.shapes.size import Form
 
@@ -51,7 +49,7 @@ def construct(
     for name, argument in arguments.items():
         if isinstance(argument.value, Failed):
             failed = argument.value
-        elif argument.value is None:
+        elif argument.value is None and name in model.model_fields:
             failed = _misfit(model, name, argument, what, reporter)
         else:
             values[name] = plain(argument.value)
@@ -117,7 +115,8 @@ def _report(
         if argument is not None:
             failed = _misfit(model, name, argument, what, reporter)
         elif name:
-            wanted = describe_type(model.model_fields[name].annotation)
+            field = model.model_fields[name]
+            wanted = describe_type(field.annotation, tuple(field.metadata))
             message = f"{what} needs `{name}`, {wanted}"
             failed = reporter.error(MISSING, message, place, helps=(f"add `{name}: …`",))
     if failed is None:  # a check of the model as a whole, whose words are ours
@@ -129,73 +128,16 @@ def _report(
 def _misfit(
     model: type[BaseModel], name: str, argument: Argument, what: str, reporter: Reporter
 ) -> Failed:
-    field = model.model_fields.get(name)
-    if field is None:
-        raise AssertionError("unknown arguments are reported before")
-    bounds: tuple[object, ...] = tuple(field.metadata)
-    wanted = describe_type(field.annotation, bounds)
-    found = "a list" if isinstance(argument.tree, Sequence) and not argument.value else ""
-    value = found or f"`{describe(argument.value)}`"
-    message = f"`{name}` of {what} is {wanted}, not {value}"
+    field = model.model_fields[name]
+    value = argument.value
+    wanted = describe_type(field.annotation, tuple(field.metadata))
+    message = f"`{name}` of {what} is {wanted}, not `{describe(value)}`"
     helps: tuple[str, ...] = ()
-    options = _options(field.annotation)
-    if isinstance(argument.value, Text) and options:
-        helps = did_you_mean(argument.value, options)
+    options = options_of(field.annotation)
+    if isinstance(value, Text) and options:
+        helps = did_you_mean(value, options)
+    elif isinstance(value, int | float) and not abs(value) <= LARGEST_SHOWN:
+        helps = ("it must be a finite number, and no larger than a network needs",)
+    elif isinstance(value, Form):
+        helps = (f"`{value}` is known only when the model runs: fix the size of the input",)
     return reporter.error(TYPE, message, argument.place, helps=helps)
-
-
-def _options(annotation: Any) -> tuple[str, ...]:
-    """The texts that a field takes."""
-    if get_origin(annotation) is Literal:
-        return tuple(a for a in get_args(annotation) if isinstance(a, str))
-    return tuple(option for a in get_args(annotation) for option in _options(a))
-
-
-_WORDS: dict[object, str] = {
-    int: "an int", float: "a number", bool: "true or false", str: "a text", Form: "",
-    type(None): "",
-}  # fmt: skip
-
-
-def describe_type(annotation: Any, bounds: tuple[object, ...] = ()) -> str:
-    """An annotation in the words of the language.
-
-    >>> describe_type(int | tuple[int, int])
-    'an int or [int, int]'
-    """
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return describe_type(arguments[0], (*arguments[1:], *bounds))
-    if origin is Literal:
-        return " or ".join(f"`{a}`" for a in arguments)
-    if origin in (Union, types.UnionType):
-        parts = dict.fromkeys(describe_type(a, bounds) for a in arguments)
-        return " or ".join(part for part in parts if part)
-    if origin is tuple:
-        return _describe_tuple(arguments)
-    word = _WORDS.get(annotation, "a value")
-    return word + _describe_bounds(bounds) if word else ""
-
-
-def _describe_tuple(arguments: tuple[Any, ...]) -> str:
-    elements = [describe_type(a).removeprefix("an ").removeprefix("a ") for a in arguments]
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return f"a list of {elements[0].split(' or ')[0]}s" if elements[0] else "a list"
-    return f"[{', '.join(element or 'value' for element in elements)}]"
-
-
-def _describe_bounds(bounds: tuple[object, ...]) -> str:
-    words = []
-    for bound in bounds:
-        match bound:
-            case Ge():
-                words.append(f"at least {bound.ge}")
-            case Gt():
-                words.append(f"above {bound.gt}")
-            case Le():
-                words.append(f"at most {bound.le}")
-            case Lt():
-                words.append(f"below {bound.lt}")
-            case _:
-                continue
-    return f" of {' and '.join(words)}" if words else ""

@@ -5,11 +5,14 @@ Nothing is executed: expressions are walked, calls go to a fixed table, sizes ar
 
 from __future__ import annotations
 
+from typing import Any
+
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.expression import (
+    DOLLAR,
     Attribute,
     Binary,
     Call,
@@ -22,11 +25,18 @@ from archc.language.expression import (
     Name,
     Template,
     Unary,
-    parse_template,
 )
-from archc.language.functions import FUNCTIONS, OPERATORS, TooLargeError, bounded
+from archc.language.expression_reader import read_template
+from archc.language.functions import (
+    FUNCTIONS,
+    LENGTH_BOUND,
+    OPERATORS,
+    TooLargeError,
+    bounded,
+    bounded_nesting,
+)
 from archc.language.scope import Context
-from archc.language.tree import Mapping, Scalar, Sequence, Tree
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, shown
 from archc.language.values import (
     Argument,
     InputValue,
@@ -84,7 +94,6 @@ class Evaluator:
 
     def __init__(self, reporter: Reporter) -> None:
         self._reporter = reporter
-        self._templates: dict[Scalar, Template | Mistake | None] = {}
 
     def argument(self, tree: Tree, context: Context) -> Argument:
         """The value of a tree with its place."""
@@ -98,58 +107,54 @@ class Evaluator:
             items = [self.value(item, context) for item in tree.items]
             if any(item is FAILED for item in items):
                 return FAILED
-            return tuple(item for item in items if not isinstance(item, Failed))
+            elements = tuple(item for item in items if not isinstance(item, Failed))
+            is_flat = not any(isinstance(item, tuple | LayerValue) for item in elements)
+            return elements if is_flat else self._bounded(elements, tree, context)
         return self._layer(tree, context)
+
+    def _bounded(self, value: Value, tree: Tree, context: Context) -> Value | Failed:
+        try:
+            bounded_nesting(value)
+        except TooLargeError as error:
+            return self._reporter.error(TOO_LARGE, str(error), context.place(tree.span))
+        return value
 
     def scalar(self, scalar: Scalar, context: Context) -> Value | Failed:
         """The value of a scalar."""
-        template = self._template(scalar)
-        if template is None:
-            value = scalar.value
-            return Text(value, context.origin) if isinstance(value, str) else value
+        value = scalar.value
+        if not isinstance(value, str):
+            return value
+        if "$" not in value:
+            return Text(value, context.origin)
+        template = _cut(scalar) if scalar.cut else read_template(value)
+        if isinstance(template, Mistake):
+            return self._report(template, scalar, context)
         try:
-            if isinstance(template, Mistake):
-                raise template
             return self._fill(template, context)
         except Mistake as mistake:
-            return self.report(mistake, scalar, context)
+            return self._report(mistake, scalar, context)
         except _Unknown:
             return FAILED
 
-    def report(self, mistake: Mistake, scalar: Scalar, context: Context) -> Failed:
-        """Reports a mistake at its characters."""
+    def key(self, scalar: Scalar, context: Context) -> str | Failed:
+        """The text of a key, which may hold expressions."""
+        if "$" not in scalar.text:
+            return scalar.text
+        value = self.scalar(scalar, context)
+        return value if isinstance(value, Failed) else describe(value)
+
+    def _report(self, mistake: Mistake, scalar: Scalar, context: Context) -> Failed:
         place = Place(scalar.part(mistake.start, mistake.end), context.trail)
         return self._reporter.error(mistake.rule, mistake.message, place, helps=mistake.helps)
 
-    def is_dynamic(self, tree: Tree) -> bool:
-        """Whether a tree holds an expression."""
-        if isinstance(tree, Scalar):
-            return "$" in tree.text
-        if isinstance(tree, Sequence):
-            return any(self.is_dynamic(item) for item in tree.items)
-        return any(self.is_dynamic(e.key) or self.is_dynamic(e.value) for e in tree)
-
-    def _template(self, scalar: Scalar) -> Template | Mistake | None:
-        if not isinstance(scalar.value, str) or "$" not in scalar.text:
-            return None
-        if scalar not in self._templates:
-            try:
-                self._templates[scalar] = parse_template(scalar.text)
-            except Mistake as mistake:
-                self._templates[scalar] = mistake
-        return self._templates[scalar]
-
     def _fill(self, template: Template, context: Context) -> Value:
         if len(template) == 1 and not isinstance(template[0], str):
-            value = _evaluate(template[0], context)
-            if isinstance(value, InputValue):
-                raise Mistake(
-                    INPUT, "`input` itself is no value", template[0].start, template[0].end,
-                    ("ask for `$input.channels`, or use `from: input`",),
-                )  # fmt: skip
-            return value
-        parts = [p if isinstance(p, str) else _as_text(p, context) for p in template]
-        return Text("".join(parts), context.origin)
+            return _evaluate(template[0], context)
+        text = "".join(p if isinstance(p, str) else _as_text(p, context) for p in template)
+        if len(text) > LENGTH_BOUND:
+            message = f"a text has at most {LENGTH_BOUND} characters"
+            raise Mistake(TOO_LARGE, message, 0, len(text))
+        return Text(text, context.origin)
 
     def _layer(self, tree: Mapping, context: Context) -> Value | Failed:
         """A mapping in the place of a value is a layer with its arguments."""
@@ -165,10 +170,27 @@ class Evaluator:
         elif not (isinstance(first.value, Scalar) and first.value.is_null):
             arguments.append((None, self.argument(first.value, context)))
         for entry in rest:
-            arguments.append((entry.key.text, self.argument(entry.value, context)))
+            key = self.key(entry.key, context)
+            argument = self.argument(entry.value, context)
+            if isinstance(key, Failed) or isinstance(argument.value, Failed):
+                return FAILED
+            arguments.append((key, argument))
         if any(argument.value is FAILED for _, argument in arguments):
             return FAILED
-        return LayerValue(Text(str(name), context.origin), tuple(arguments))
+        if isinstance(name, LayerValue):
+            arguments = [*name.arguments, *arguments]
+            name = name.name
+        text = name if isinstance(name, Text) else Text(describe(name), context.origin)
+        if not arguments:
+            return text
+        return self._bounded(LayerValue(text, tuple(arguments)), tree, context)
+
+
+def _cut(scalar: Scalar) -> Mistake:
+    """What to say of an expression that YAML has cut into pieces at its commas."""
+    message = "this `$(` is not closed in the same value: YAML ends it at the comma"
+    quote = "'" if '"' in scalar.cut else '"'
+    return Mistake(DOLLAR, message, 0, len(scalar.text), (f"quote it: {quote}{scalar.cut}{quote}",))
 
 
 def _as_text(expression: Expression, context: Context) -> str:
@@ -185,7 +207,7 @@ def _evaluate(node: Expression, context: Context) -> Value:
             value = node.value
             return Text(value, context.origin) if isinstance(value, str) else value
         case Name():
-            return _name(node, context)
+            return _named(node, context)
         case Attribute():
             return _attribute(node, context)
         case Binary():
@@ -195,7 +217,7 @@ def _evaluate(node: Expression, context: Context) -> Value:
         case Index():
             return _index(node, context)
         case ListOf():
-            return tuple(_evaluate(item, context) for item in node.items)
+            return _list(node, context)
         case Choice():
             chosen = _truth(node.condition, context)
             return _evaluate(node.then if chosen else node.otherwise, context)
@@ -203,27 +225,55 @@ def _evaluate(node: Expression, context: Context) -> Value:
             return _unary(node, context)
 
 
+def _named(node: Name, context: Context) -> Value:
+    value = _name(node, context)
+    if isinstance(value, InputValue):
+        helps = ("ask for `$input.channels` and the like, or write the path as plain `input`",)
+        raise Mistake(INPUT, "`input` itself is no value", node.start, node.end, helps)
+    return value
+
+
 def _name(node: Name, context: Context) -> Value:
     found = context.environment.find(node.name)
     if found is None:
-        helps = did_you_mean(node.name, context.environment.known())
-        message = f"there is no parameter or name `{node.name}` in reach"
-        raise Mistake(UNKNOWN_NAME, message, node.start, node.end, helps)
+        raise _unknown_name(node, context)
     if isinstance(found[0], Failed):
         raise _Unknown
     return found[0]
 
 
+def _unknown_name(node: Name, context: Context) -> Mistake:
+    message = f"there is no parameter or name `{shown(node.name)}` in reach"
+    helps = did_you_mean(node.name, context.environment.known())
+    if node.name == "input":
+        message = "`input` is not known here"
+        helps = ("blocks and `layers` know it; parameters, `let` and inputs come before",)
+    elif node.name in ("True", "False"):
+        helps = (f"write `{node.name.lower()}`",)
+    elif node.name in FUNCTIONS:
+        helps = (f"a function is called: `{node.name}(…)`",)
+    return Mistake(UNKNOWN_NAME, message, node.start, node.end, helps)
+
+
+def _list(node: ListOf, context: Context) -> Value:
+    items = tuple(_evaluate(item, context) for item in node.items)
+    try:
+        bounded(items)
+    except TooLargeError as error:
+        raise Mistake(TOO_LARGE, str(error), node.start, node.end) from None
+    return items
+
+
 def _attribute(node: Attribute, context: Context) -> Value:
     if not isinstance(node.value, Name) or node.value.name != "input":
-        message = f"`.{node.name}` is no element: only `input` has properties"
+        message = f"`.{shown(node.name)}` is no element: only `input` has properties"
         helps: tuple[str, ...] = ("write `$name.0` for an element of a list",)
         raise Mistake(INPUT, message, node.start, node.end, helps)
     owner = _name(node.value, context)
     if not isinstance(owner, InputValue):
         raise Mistake(INPUT, "`input` is hidden by another name here", node.start, node.end)
     if node.name not in _PROPERTIES:
-        message = f"`input` has no `{node.name}`"
+        message = f"`input` has no `{shown(node.name)}`"
         helps = did_you_mean(node.name, _PROPERTIES) or (
             "it has `channels`, `height`, `width` and `features`",
         )
@@ -243,12 +293,24 @@ def _attribute(node: Attribute, context: Context) -> Value:
 def _concrete(node: Expression, context: Context) -> Value:
     value = _evaluate(node, context)
     if isinstance(value, Form):
-        message = f"`{value}` is symbolic and cannot be computed with"
-        helps = ("pass it on whole, or fix the size with `--set` or in `input`",)
-        raise Mistake(SYMBOLIC, message, node.start, node.end, helps)
-    if isinstance(value, InputValue):
-        raise Mistake(INPUT, "`input` itself is no value", node.start, node.end)
+        raise _symbolic(value, node)
     return value
+
+
+def _operand(node: Expression, context: Context) -> Value:
+    """A value to compute with: no symbolic size, nor a list that holds one."""
+    value = _concrete(node, context)
+    if isinstance(value, tuple):
+        symbolic = next((element for element in value if isinstance(element, Form)), None)
+        if symbolic is not None:
+            raise _symbolic(symbolic, node)
+    return value
+
+
+def _symbolic(size: Form, node: Expression) -> Mistake:
+    message = f"`{size}` is symbolic and cannot be computed with"
+    helps = ("pass it on whole, or fix the size with `--set` or in `input`",)
+    return Mistake(SYMBOLIC, message, node.start, node.end, helps)
 
 
 def _truth(node: Expression, context: Context) -> bool:
@@ -264,17 +326,27 @@ def _binary(node: Binary, context: Context) -> Value:
         return _truth(node.left, context) and _truth(node.right, context)
     if node.operator == "or":
         return _truth(node.left, context) or _truth(node.right, context)
-    left, right = _concrete(node.left, context), _concrete(node.right, context)
-    words = f"`{describe(left)} {node.operator} {describe(right)}`"
+    left, right = _operand(node.left, context), _operand(node.right, context)
     try:
         return _result(OPERATORS[node.operator](left, right), context)
-    except TypeError:
-        message = f"{words}: `{node.operator}` does not take {_article(left)} and {_article(right)}"
-        raise Mistake(TYPE, message, node.start, node.end) from None
-    except TooLargeError as error:
-        raise Mistake(TOO_LARGE, f"{words}: {error}", node.start, node.end) from None
-    except (ArithmeticError, ValueError) as error:
-        raise Mistake(ARITHMETIC, f"{words}: {error}", node.start, node.end) from None
+    except (TypeError, ArithmeticError, ValueError) as error:
+        words = f"`{describe(left)} {node.operator} {describe(right)}`"
+        takes = f"`{node.operator}` does not take {_article(left)} and {_article(right)}"
+        raise _without_result(error, words, takes, node) from None
+
+
+def _without_result(error: Exception, words: str, takes: str, node: Binary | Call) -> Mistake:
+    """What to say where an operator or a function has no result."""
+    if isinstance(error, TypeError):
+        return Mistake(TYPE, f"{words}: {takes}", node.start, node.end)
+    if isinstance(error, TooLargeError):
+        return Mistake(TOO_LARGE, f"{words}: {error}", node.start, node.end)
+    why = "this has no result"
+    if isinstance(error, ZeroDivisionError):
+        why = "division by zero"
+    elif isinstance(error, OverflowError):
+        why = "the number is too large"
+    return Mistake(ARITHMETIC, f"{words}: {why}", node.start, node.end)
 
 
 def _article(value: object) -> str:
@@ -285,7 +357,7 @@ def _article(value: object) -> str:
 def _unary(node: Unary, context: Context) -> Value:
     if node.operator == "not":
         return not _truth(node.operand, context)
-    value = _concrete(node.operand, context)
+    value = _operand(node.operand, context)
     if not isinstance(value, int | float):
         message = f"`{node.operator}` takes a number, not {_article(value)}"
         raise Mistake(TYPE, message, node.start, node.end)
@@ -293,14 +365,14 @@ def _unary(node: Unary, context: Context) -> Value:
 
 
 def _index(node: Index, context: Context) -> Value:
-    value, index = _concrete(node.value, context), _concrete(node.index, context)
+    value, index = _concrete(node.value, context), _operand(node.index, context)
     if not isinstance(value, tuple | str) or not isinstance(index, int) or isinstance(index, bool):
         message = f"{_article(value)} has no element {describe(index)}"
         raise Mistake(TYPE, message, node.start, node.end)
     if not -len(value) <= index < len(value):
-        message = f"element {index} of a list of {len(value)}: they are numbered from 0"
+        message = f"a list of {len(value)} has no element {describe(index)}: they count from 0"
         raise Mistake(ARITHMETIC, message, node.start, node.end)
-    return _result(value[index], context)
+    return _with_origin(value[index], context)
 
 
 def _call(node: Call, context: Context) -> Value:
@@ -310,24 +382,30 @@ def _call(node: Call, context: Context) -> Value:
         end = node.start + len(node.function)
         helps = did_you_mean(node.function, FUNCTIONS) or (f"there are {', '.join(FUNCTIONS)}",)
         raise Mistake(UNKNOWN_FUNCTION, message, node.start, end, helps)
-    arguments = [_concrete(a, context) for a in node.arguments]
-    named = {name: _concrete(a, context) for name, a in node.named}
+    arguments = [_operand(a, context) for a in node.arguments]
+    named = {name: _operand(a, context) for name, a in node.named}
     try:
         return _result(function(*arguments, **named), context)
-    except TypeError:
-        words = [*map(type_name, arguments), *(f"{k}: {type_name(v)}" for k, v in named.items())]
-        given = ", ".join(words)
-        message = f"`{node.function}` does not take ({given})"
-        raise Mistake(TYPE, message, node.start, node.end) from None
-    except TooLargeError as error:
-        raise Mistake(TOO_LARGE, f"`{node.function}`: {error}", node.start, node.end) from None
-    except (ArithmeticError, ValueError) as error:
-        raise Mistake(ARITHMETIC, f"`{node.function}`: {error}", node.start, node.end) from None
+    except (TypeError, ArithmeticError, ValueError) as error:
+        given = ", ".join(
+            [*map(describe, arguments), *(f"{k}={describe(v)}" for k, v in named.items())]
+        )
+        kinds = ", ".join(
+            [*map(_article, arguments), *(f"`{k}` {_article(v)}" for k, v in named.items())]
+        )
+        words = f"`{shown(f'{node.function}({given})')}`"
+        takes = f"`{node.function}` {f'does not take {kinds}' if kinds else 'needs arguments'}"
+        raise _without_result(error, words, takes, node) from None
 
 
 def _result(value: object, context: Context) -> Value:
     """A result as a value: bounded, and texts with their origin."""
-    bounded(value)
+    return _with_origin(bounded(value), context)
+
+
+def _with_origin(value: Any, context: Context) -> Value:
     if isinstance(value, str) and not isinstance(value, Text):
         return Text(value, context.origin)
-    return value  # type: ignore[return-value]
+    if isinstance(value, tuple):
+        return tuple(_with_origin(element, context) for element in value)
+    return value  # type: ignore[no-any-return]

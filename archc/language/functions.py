@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from archc.language.values import LayerValue
+
 NUMBER_BITS_BOUND = 4_096
+DIGITS_BOUND = 2_000
 LENGTH_BOUND = 10_000
+WEIGHT_BOUND = 200_000
+"""Elements of a list and of the lists in it, and characters of the texts in them."""
+
+DEPTH_BOUND = 64
+"""Levels of lists, and of layers with arguments, within each other."""
 
 
 class TooLargeError(ValueError):
@@ -29,7 +37,7 @@ def divisible(v: float, by: int = 8) -> int:
 
 def _range(*bounds: int) -> tuple[int, ...]:
     numbers = range(*bounds)
-    if len(numbers) > LENGTH_BOUND:
+    if numbers and (numbers[-1] - numbers[0]) // numbers.step >= LENGTH_BOUND:
         raise TooLargeError(f"a list has at most {LENGTH_BOUND} elements")
     return tuple(numbers)
 
@@ -42,9 +50,26 @@ def _enumerate(values: tuple[object, ...], start: int = 0) -> tuple[tuple[int, o
     return tuple(enumerate(values, start))
 
 
+def _round(number: float, ndigits: int | None = None) -> float:
+    # More digits than the largest number has change nothing, and take long.
+    return round(
+        number, ndigits if ndigits is None else max(-DIGITS_BOUND, min(DIGITS_BOUND, ndigits))
+    )
+
+
+def _sum(values: tuple[Any, ...], start: Any = 0) -> object:
+    """The sum from the left, the same on every version of Python."""
+    if isinstance(start, str):
+        raise TypeError("`sum` adds numbers or lists")
+    total = start
+    for value in values:
+        total = bounded(total + value)
+    return total
+
+
 FUNCTIONS: dict[str, Callable[..., object]] = {
-    "min": min, "max": max, "abs": abs, "round": round, "floor": math.floor, "ceil": math.ceil,
-    "sqrt": math.sqrt, "len": len, "sum": sum, "range": _range, "zip": _zip,
+    "min": min, "max": max, "abs": abs, "round": _round, "floor": math.floor, "ceil": math.ceil,
+    "sqrt": math.sqrt, "len": len, "sum": _sum, "range": _range, "zip": _zip,
     "enumerate": _enumerate, "int": int, "divisible": divisible,
 }  # fmt: skip
 
@@ -82,7 +107,7 @@ OPERATORS: dict[str, Callable[..., object]] = {
 }  # fmt: skip
 
 
-def bounded(value: object) -> object:
+def bounded(value: Any) -> Any:
     """The value, if it is no larger than a spec needs.
 
     Raises:
@@ -92,4 +117,31 @@ def bounded(value: object) -> object:
         raise TooLargeError("the number is too large")
     if isinstance(value, str | tuple) and len(value) > LENGTH_BOUND:
         raise TooLargeError(f"a result has at most {LENGTH_BOUND} elements")
+    return bounded_nesting(value)
+
+
+def bounded_nesting(value: Any) -> Any:
+    """The value, if what it holds at all depths is no more than a spec needs.
+
+    Raises:
+        TooLargeError: otherwise.
+    """
+    level, weight, depth = _elements(value), 0, 0
+    while level:
+        depth += 1
+        if depth > DEPTH_BOUND:
+            raise TooLargeError(f"lists nest at most {DEPTH_BOUND} levels deep")
+        below: list[object] = []
+        for element in level:
+            weight += len(element) if isinstance(element, str) else 1
+            below += _elements(element)
+            if weight + len(below) > WEIGHT_BOUND:
+                raise TooLargeError(f"a value has at most {WEIGHT_BOUND} elements in all")
+        level = below
     return value
+
+
+def _elements(value: object) -> Sequence[object]:
+    if isinstance(value, tuple):
+        return value
+    return [a.value for _, a in value.arguments] if isinstance(value, LayerValue) else ()

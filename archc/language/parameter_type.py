@@ -121,8 +121,15 @@ def _accept_simple(name: str, value: Value) -> tuple[Value] | None:
             return (value,)
         return (int(value),) if isinstance(value, float) and value.is_integer() else None
     if name == "float":
-        return (float(value),) if is_number and isinstance(value, int | float) else None
+        return _as_float(value) if is_number and isinstance(value, int | float) else None
     wanted: dict[str, tuple[type, ...]] = {
         "bool": (bool,), "str": (Text,), "layer": (Text, LayerValue), "list": (tuple,),
     }  # fmt: skip
     return (value,) if isinstance(value, wanted[name]) else None
+
+
+def _as_float(value: float) -> tuple[float] | None:
+    try:
+        return (float(value),)
+    except OverflowError:
+        return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -52,6 +53,7 @@ class Scope:
         entry: the tensor that `input` names here, where the scope is a block's or the root.
         names: what stands in it.
         count: layers numbered so far.
+        is_counted: whether `count` is known; not after a condition that nobody knows.
     """
 
     parent: Scope | None
@@ -59,6 +61,7 @@ class Scope:
     entry: Flow | None = None
     names: dict[str, Named] = field(default_factory=dict)
     count: int = 0
+    is_counted: bool = True
 
     def outwards(self) -> Iterator[Scope]:
         """The scope itself, then those around it."""
@@ -92,21 +95,16 @@ class Scope:
         return next((s.entry for s in self.outwards() if s.entry is not None), None)
 
     def reachable(self) -> list[str]:
-        """The paths that could be written here, for suggestions."""
-        found: list[str] = []
-        for scope in self.outwards():
-            found += scope.paths("")
-        return found[:1_000]
+        """The paths that could be written here, the nearest first, for suggestions."""
+        return list(itertools.islice((p for s in self.outwards() for p in s.paths("")), 1_000))
 
-    def paths(self, prefix: str) -> list[str]:
+    def paths(self, prefix: str) -> Iterator[str]:
         """The paths of what is computed in the scope, each with the prefix."""
-        found: list[str] = []
         for name, named in self.names.items():
             if named.flow is not None:
-                found.append(prefix + name)
+                yield prefix + name
             if named.scope is not None:
-                found += named.scope.paths(f"{prefix}{name}.")
-        return found
+                yield from named.scope.paths(f"{prefix}{name}.")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

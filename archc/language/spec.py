@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 
 from archc.diagnostics.place import Source, Span
 from archc.language.parameter_type import ParameterType
-from archc.language.tree import Entry, Mapping, Sequence, Tree
+from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree
 
 LANGUAGE_VERSION = 1
 
 MODIFIERS = ("when", "from", "weights", "name", "repeat", "first")
 """Keys that may stand beside any layer, in the order of the language's table."""
+
+EVALUATED_KEYS = frozenset(
+    ("params", "variants", "let", "input", "preprocess", "blocks", "layers", "outputs", "expect")
+)
+"""The top-level keys in whose values `$` has a meaning."""
 
 RESERVED_PARAMETERS = frozenset(
     ("name", "when", "from", "weights", "repeat", "first", "layers", "do", "for", "in", "if",
@@ -50,13 +55,16 @@ class Variant:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Block:
-    """A reusable piece: its parameters (the first is the principal one), `let`, and layers."""
+    """A reusable piece: its parameters (the first is the principal one), `let`, and layers.
+
+    `layers` is None where they are not written properly, which is reported.
+    """
 
     name: str
     span: Span
     params: dict[str, Parameter]
     let: tuple[Entry, ...]
-    layers: Tree
+    layers: Tree | None
     file: SpecFile
 
 
@@ -65,15 +73,19 @@ class SpecFile:
     """A file of the language. One without `layers` is a library.
 
     Attributes:
+        imports: what is imported, as written.
+        files: the files imported, in order, once they are linked.
+        lacks_imports: whether one of the imports cannot be read, which is reported.
         blocks: what the file defines.
         imported: what its imports define, usable here and not passed on.
-        files: the files imported, in order.
     """
 
     source: Source
     name: str
     span: Span
     description: str = ""
+    imports: tuple[Scalar, ...] = ()
+    lacks_imports: bool = False
     params: dict[str, Parameter] = field(default_factory=dict)
     variants: dict[str, Variant] = field(default_factory=dict)
     let: tuple[Entry, ...] = ()

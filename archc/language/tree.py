@@ -5,6 +5,7 @@ Nodes are compared by identity, so what was computed for one can be kept beside 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -16,12 +17,21 @@ ScalarValue: TypeAlias = bool | int | float | str | None
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scalar:
-    """A scalar: its value by YAML 1.2's core schema, and the text that it was written with."""
+    """A scalar.
+
+    Attributes:
+        value: what it is by YAML 1.2's core schema.
+        text: what it was written with.
+        span: where it stands.
+        is_quoted: whether it stands in quotes.
+        cut: the whole expression, where YAML has cut one at its commas into several scalars.
+    """
 
     value: ScalarValue
     text: str
     span: Span
     is_quoted: bool = False
+    cut: str = ""
 
     @property
     def is_null(self) -> bool:
@@ -84,15 +94,49 @@ Tree: TypeAlias = Scalar | Sequence | Mapping
 TREES = (Scalar, Sequence, Mapping)
 
 
+_NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def is_name(text: str) -> bool:
+    """Whether a text is a name: letters, digits, `_` and `-`."""
+    return _NAME.fullmatch(text) is not None
+
+
 def kind_of(tree: Tree) -> str:
-    """What a node is, for messages: `a list`, `a mapping`, `the string`…."""
+    """What a node is, for messages: `a list`, `a mapping`, `an empty value`, or its text."""
     if isinstance(tree, Sequence):
         return "a list"
     if isinstance(tree, Mapping):
         return "a mapping"
     if tree.value is None:
-        return "no value"
+        return "an empty value"
     return f"`{shown(tree.text)}`"
+
+
+def has_expression(tree: Tree) -> bool:
+    """Whether a `$` stands in a node or below it."""
+    if isinstance(tree, Scalar):
+        return "$" in tree.text
+    if isinstance(tree, Sequence):
+        return any(has_expression(item) for item in tree.items)
+    return any("$" in e.key.text or has_expression(e.value) for e in tree)
+
+
+def written(tree: Tree) -> str:
+    """A node as one line of YAML's flow style, to be quoted in a help."""
+    if isinstance(tree, Sequence):
+        return f"[{', '.join(map(written, tree.items))}]"
+    if isinstance(tree, Mapping):
+        return f"{{{', '.join(map(_written_entry, tree.entries))}}}"
+    if tree.cut or (tree.is_quoted and not tree.text.isidentifier()):
+        quote = '"' if "'" in tree.text else "'"
+        return f"{quote}{tree.cut or tree.text}{quote}"
+    return tree.text
+
+
+def _written_entry(entry: Entry) -> str:
+    is_null = isinstance(entry.value, Scalar) and entry.value.is_null
+    return entry.key.text if is_null else f"{written(entry.key)}: {written(entry.value)}"
 
 
 def shown(text: object, limit: int = 60) -> str:

@@ -6,6 +6,7 @@ it was written, because that decides what it names: a block of that file, a path
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
@@ -86,6 +87,9 @@ Value: TypeAlias = (
 )
 
 
+SHOWN_LENGTH = 60
+
+
 def describe(value: object) -> str:
     """A value as a spec would write it, for messages.
 
@@ -97,10 +101,22 @@ def describe(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, tuple):
-        return shown(f"[{', '.join(describe(v) for v in value)}]")
+        return shown(_describe_list(value))
     if isinstance(value, LayerValue):
         return shown(f"{{{value.name}: …}}") if value.arguments else str(value.name)
+    if isinstance(value, float) and not math.isfinite(value):
+        return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     return shown(value)
+
+
+def _describe_list(value: tuple[object, ...]) -> str:
+    """The list as far as it is shown, so that a long one costs no more than a short one."""
+    text = "["
+    for index, element in enumerate(value):
+        if len(text) > SHOWN_LENGTH:
+            return f"{text}, …]"
+        text += (", " if index else "") + describe(element)
+    return f"{text}]"
 
 
 def type_name(value: object) -> str:
@@ -113,6 +129,6 @@ def type_name(value: object) -> str:
         if isinstance(value, kind):
             return name
     if isinstance(value, tuple):
-        elements = {type_name(v) for v in value}
+        elements = {type_name(v) for v in value[:SHOWN_LENGTH]}
         return f"list of {elements.pop()}" if len(elements) == 1 else "list"
     return "null"

@@ -4,8 +4,6 @@ Each is written in the ONNX form that ONNX Runtime runs fastest: the operator wh
 of its own, else the pattern that it fuses.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final

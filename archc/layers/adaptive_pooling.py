@@ -7,8 +7,6 @@ constant matrix, maxima as gathered windows. Sources: PyTorch `AdaptiveAvgPool2d
 `AveragePool`, `MaxPool`, `MatMul`, `Gather`, `ReduceMean` and `ReduceMax` (opset 13 and 18).
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import ClassVar, final

@@ -3,8 +3,6 @@
 Bounds are those of annotated_types, so that tests can draw valid values from them.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 

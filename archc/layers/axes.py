@@ -1,7 +1,5 @@
 """Arguments that name an axis or give a size, and how they are looked up in the input's type."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, TypeAlias
 
 from annotated_types import Ge, Le

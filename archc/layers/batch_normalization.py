@@ -5,8 +5,6 @@
 Source: ONNX `BatchNormalization` (opset 9 and 14).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, final
 

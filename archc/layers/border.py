@@ -3,8 +3,6 @@
 Any axes (N, …); the batch stays as it is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias, final
 

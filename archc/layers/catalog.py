@@ -4,8 +4,6 @@ The table is written by hand so that a command imports only the families that a 
 compares it with the classes themselves.
 """
 
-from __future__ import annotations
-
 from importlib import import_module
 
 from archc.diagnostics.errors import InternalError

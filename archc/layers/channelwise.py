@@ -4,8 +4,6 @@ ONNX aligns shapes at their ends, so one number a channel gets an axis of size 1
 comes after the channels.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from archc.graph.emitter import Emitter, Tensor

@@ -6,8 +6,6 @@ over the input channels c of the group of o and the positions u, v of the kernel
 Source: ONNX `Conv` (opset 11).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, TypeAlias, final
 

@@ -3,8 +3,6 @@
 Sources: ONNX `Gemm` (opset 13) for (N, features); `MatMul` and `Add` where more axes stand before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

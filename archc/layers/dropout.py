@@ -1,7 +1,5 @@
 """Layers that drop parts at random while training: y = x at inference, and nothing is written."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, final
 

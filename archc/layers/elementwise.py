@@ -1,7 +1,5 @@
 """Plain arithmetic on each element: y = f(x); any axes (N, …), type unchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

@@ -4,8 +4,6 @@ A fixed kernel is a nested list [out, in/groups, kh, kw]; [out, kh, kw] and [kh,
 axes that are missing.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import TypeAlias

@@ -4,8 +4,6 @@ All branches have one element type, and equal sizes but for the axis that `conca
 `mul` takes a size of 1 against any other (a gate). The axes keep the names of the first branch.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, final

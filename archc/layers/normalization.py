@@ -9,8 +9,6 @@ neighbouring channels instead. Sources: ONNX `InstanceNormalization` (opset 6),
 `LayerNormalization` (17), `GroupNormalization` (21) and `LRN` (13).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

@@ -1,7 +1,5 @@
 """Layers that calculate each element from the element alone, whatever the axes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

@@ -5,8 +5,6 @@ so that no `ceil_mode` of ONNX is used: versions of ONNX Runtime differ in it. S
 `MaxPool` (opset 12), `AveragePool` (11), `GlobalAveragePool` and `GlobalMaxPool` (1).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The exact quotient of two products of sizes, where their factors show it."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Iterable

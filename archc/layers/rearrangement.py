@@ -1,7 +1,5 @@
 """Elements moved between channels and space, or among channels. None changes; any element type."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

@@ -3,8 +3,6 @@
 The formulas are those of the ONNX operators that they are written as; sources are given at each.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
 

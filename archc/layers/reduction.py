@@ -1,7 +1,5 @@
 """Reductions of (N, …) along some axes: the mean, the maximum, and where the maximum stands."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, TypeAlias, final
 

@@ -3,8 +3,6 @@
 Elements keep their row-major order, but for `permute`. Any element type.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Annotated, ClassVar, TypeAlias, final
 

@@ -3,8 +3,6 @@
 Sources: ONNX `Mul` and `Add` (opset 7).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, TypeAlias, final
 

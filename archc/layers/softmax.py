@@ -1,7 +1,5 @@
 """Softmax and its logarithm along one axis; any axes (N, …), type unchanged."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

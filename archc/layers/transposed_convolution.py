@@ -8,8 +8,6 @@ added to the output where the convolution would have read it.
 Source: ONNX `ConvTranspose` (opset 11).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import ClassVar, final

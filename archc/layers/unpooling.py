@@ -4,8 +4,6 @@ Sources: Badrinarayanan et al., SegNet, 2015; ONNX `MaxUnpool`, written as `Scat
 13), which takes every element type and any size that entered the pool.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, final
 

@@ -5,8 +5,6 @@ Bilinear: x is read at (i + 1/2) / scale − 1/2, or at i · (H − 1) / (H' −
 between its neighbours, the border repeated. Source: ONNX Resize; PyTorch interpolate.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import ClassVar, Literal, TypeAlias, final
 

@@ -6,8 +6,6 @@ Runtime's `auto_pad` fails (dilated windows, strides beyond the kernel) as a `Pa
 computed in the graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

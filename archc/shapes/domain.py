@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from typing_extensions import override
 
@@ -34,8 +35,7 @@ SHOWN_RANGES = 8
 """Runs of residues that a verdict lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(NamedTuple):
     """The admitted values of a symbol: least ≤ S ≤ most and S ≡ remainder (mod multiple_of)."""
 
     least: int = 1
@@ -99,8 +99,7 @@ class Never:
     """Fails for some admitted input, and no condition on the residues of one symbol mends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class OnlyWhere:
+class OnlyWhere(NamedTuple):
     """Holds on some residues of one symbol: exactly where `symbol mod period in residues`.
 
     `multiple_of` and `remainder` name the weakest single condition that is enough and that the
@@ -182,8 +181,7 @@ def zero(size: Size, domains: Domains) -> Verdict:
     return _vanishes(size, domains, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(NamedTuple):
     """What a decision looks at of one symbol: points, each for its class modulo the period.
 
     Where the period is 0, each point stands for itself alone.
@@ -322,8 +320,7 @@ def _symbols(size: Size) -> frozenset[str]:
     return frozenset() if isinstance(size, int) else size.symbols
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """An input must be at least this: `symbol` ≥ `least`."""
 
     symbol: str

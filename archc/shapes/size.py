@@ -18,13 +18,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from typing_extensions import override
 
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
+class Symbol(NamedTuple):
     """A size that the caller of the model chooses, such as `H`."""
 
     name: str
@@ -38,8 +37,7 @@ class Symbol:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Floor:
+class Floor(NamedTuple):
     """floor(form / divisor), an atom that cannot be simplified further."""
 
     form: Form
@@ -104,6 +102,10 @@ class Form:
 
     @override
     def __str__(self) -> str:
+        return self._text
+
+    @cached_property
+    def _text(self) -> str:
         parts: list[str] = []
         for factors, coefficient in self.terms:
             product = "·".join(str(atom) for atom in factors)
@@ -126,9 +128,13 @@ def symbol(name: str) -> Form:
 
 def _normal(terms: Mapping[Factors, int], constant: int) -> Size:
     kept = {f: c for f, c in terms.items() if c}
-    if not kept:
-        return constant
-    return Form(tuple(sorted(kept.items(), key=lambda t: _order(t[0]))), constant)
+    return _form(kept, constant) if kept else constant
+
+
+def _form(terms: Mapping[Factors, int], constant: int) -> Form:
+    if len(terms) == 1:
+        return Form(tuple(terms.items()), constant)
+    return Form(tuple(sorted(terms.items(), key=lambda t: _order(t[0]))), constant)
 
 
 def _order(factors: Factors) -> tuple[int, str]:
@@ -137,16 +143,20 @@ def _order(factors: Factors) -> tuple[int, str]:
 
 def add(*sizes: Size) -> Size:
     """The sum of the sizes."""
+    constant = sum(size for size in sizes if isinstance(size, int))
+    forms = [size for size in sizes if not isinstance(size, int)]
+    if len(forms) < 2:
+        return _shifted(forms[0], constant) if forms else constant
     terms: dict[Factors, int] = {}
-    constant = 0
-    for size in sizes:
-        if isinstance(size, int):
-            constant += size
-            continue
-        constant += size.constant
-        for factors, coefficient in size.terms:
+    for form in forms:
+        constant += form.constant
+        for factors, coefficient in form.terms:
             terms[factors] = terms.get(factors, 0) + coefficient
-    return _normal(terms, constant) if terms else constant
+    return _normal(terms, constant)
+
+
+def _shifted(form: Form, constant: int) -> Form:
+    return Form(form.terms, form.constant + constant) if constant else form
 
 
 def scale(size: Size, factor: int) -> Size:
@@ -177,7 +187,9 @@ def _times(a: Size, b: Size) -> Size:
     terms: dict[Factors, int] = {}
     for left, x in (*a.terms, ((), a.constant)):
         for right, y in (*b.terms, ((), b.constant)):
-            factors = tuple(sorted((*left, *right), key=str))
+            factors = (*left, *right)
+            if len(factors) > 1:
+                factors = tuple(sorted(factors, key=str))
             terms[factors] = terms.get(factors, 0) + x * y
     constant = terms.pop((), 0)
     return _normal(terms, constant)
@@ -210,10 +222,8 @@ def _floor_of(terms: dict[Factors, int], constant: int, divisor: int) -> Size:
         if len(factors) == 1 and coefficient == 1 and isinstance(atom, Floor):
             inner = add(atom.form, atom.divisor * constant)
             return floor_div(inner, atom.divisor * divisor)
-    inner = _normal(terms, constant % divisor)
-    if isinstance(inner, int):
-        return inner // divisor + constant // divisor
-    return add(_normal({(Floor(inner, divisor),): 1}, 0), constant // divisor)
+    inner = _form(terms, constant % divisor)
+    return _form({(Floor(inner, divisor),): 1}, constant // divisor)
 
 
 def ceil_div(size: Size, divisor: int) -> Size:

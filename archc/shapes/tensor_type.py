@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from typing_extensions import override
 
@@ -33,8 +34,7 @@ class DType(Enum):
 CHANNELS, HEIGHT, WIDTH, FEATURES, UNNAMED = "channels", "height", "width", "features", ""
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(NamedTuple):
     """One axis: its name (channels, height, width, features, or unnamed) and its size."""
 
     name: str

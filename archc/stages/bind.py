@@ -60,10 +60,9 @@ def bind_checkpoint(
     extra: dict[str, str] = {}
     for key, source in tensors.items():
         name = rules.renamed(key)
-        if rules.ignores(name):
-            continue
-        if name not in wanted:
-            extra[name] = key
+        if name not in wanted:  # an ignored weight is still taken where the spec builds it
+            if not rules.ignores(name):
+                extra[name] = key
         elif name in found:
             twice.append(f"`{shown(key)}` and `{shown(found[name][0])}` both become `{name}`")
         else:

@@ -24,12 +24,8 @@ DIGEST_KEY = f"{PREFIX}weights_digest"
 def properties(
     bound: BoundGraph, spec_digest: str, preprocess: Preprocess | None, labels: tuple[str, ...]
 ) -> dict[str, str]:
-    """The properties of the model of a bound graph.
-
-    Labels are recorded where they are as many as the first output has classes.
-    """
+    """The properties of the model of a bound graph."""
     graph = bound.graph
-    classes = graph.type_of(graph.outputs[0].value).sizes
     record = ModelRecord(
         version=__version__,
         spec=graph.name,
@@ -37,7 +33,7 @@ def properties(
         variant=graph.variant,
         parameters=_values(graph.parameters),
         preprocess=preprocess,
-        labels=labels if classes and classes[0] == len(labels) else (),
+        labels=labels,
         is_trained=bound.is_trained,
         seed=bound.seed,
         probabilities=frozenset(_probabilities(graph)),

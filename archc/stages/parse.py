@@ -16,6 +16,8 @@ import yaml
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.language.cut_expression import mend_entries, mend_items
+from archc.language.spec import EVALUATED_KEYS
 from archc.language.tree import Entry, Mapping, Scalar, ScalarValue, Sequence, Tree, shown
 
 TEXT_BOUND = 4_000_000
@@ -37,6 +39,7 @@ TOO_LARGE = Rule("yaml/too-large", "the document is too large", "a hostile file 
 TOO_DEEP = Rule("yaml/too-deep", "the document nests too deeply", "a hostile file must end quickly")
 NUMBER = Rule("yaml/number", "a number has too many digits", "no size needs that many")
 
+_OWN_TAGS = "tag:yaml.org,2002:"
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _OCTAL = re.compile(r"0o[0-7]+\Z")
 _HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
@@ -76,8 +79,12 @@ def resolve(text: str) -> ScalarValue:
     if _INT.match(text):
         return int(text) if len(text) <= DIGITS_BOUND else text
     if _OCTAL.match(text) or _HEX.match(text):
-        return int(text, 0)
+        return int(text, 0) if len(text) <= DIGITS_BOUND else text
     return float(text) if _FLOAT.match(text) else text
+
+
+def _is_int(text: str) -> bool:
+    return any(pattern.match(text) for pattern in (_INT, _OCTAL, _HEX))
 
 
 class _Mark(Protocol):
@@ -87,15 +94,20 @@ class _Mark(Protocol):
 
 @dataclass(slots=True)
 class _Open:
-    """A collection being read: its children so far, a key that waits for its value, its anchor."""
+    """A collection being read: its children so far, a key that waits for its value, its anchor.
+
+    The value of a key that stands there already is dropped, so that reading can go on.
+    """
 
     is_mapping: bool
+    is_flow: bool
     start: Span
     anchor: str | None
     items: list[Tree] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     seen: dict[tuple[type, object], Scalar] = field(default_factory=dict)
     key: Scalar | None = None
+    is_dropped: bool = False
     weight: int = 1
 
 
@@ -142,25 +154,31 @@ class _Builder:
         return False
 
     def _scalar(self, event: yaml.ScalarEvent) -> bool:
-        if event.tag is not None and event.tag != "!":
-            message = f"the tag `{shown(event.tag)}` means nothing here"
-            self._error(TAG, message, event, "leave it out")
+        self._tag(event)
         is_plain = event.style is None or event.style == ""
         value: ScalarValue = event.value
         if is_plain and event.tag is None:
             value = resolve(event.value)
-            if isinstance(value, str) and len(value) > DIGITS_BOUND and _INT.match(value):
-                self._error(NUMBER, f"`{shown(value)}` has {len(value)} digits", event)
+            if isinstance(value, str) and len(value) > DIGITS_BOUND and _is_int(value):
+                message = f"`{shown(value)}` has {len(value)} digits, more than {DIGITS_BOUND}"
+                self._error(NUMBER, message, event)
         span = self._event_span(event)
         scalar = Scalar(value, event.value, span, event.style in ("'", '"'))
         if event.anchor is not None:
             self._anchors[event.anchor] = (scalar, 1)
         return self._add(scalar, 1, event)
 
+    def _tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        tag = event.tag
+        if tag is None or tag == "!":
+            return
+        if tag.startswith(_OWN_TAGS):
+            tag = f"!!{tag.removeprefix(_OWN_TAGS)}"
+        message = f"the tag `{shown(tag)}` means nothing here"
+        self._error(TAG, message, event, "leave it out: a value's type follows from its text")
+
     def _start(self, event: yaml.CollectionStartEvent) -> bool:
-        if event.tag is not None and event.tag != "!":
-            message = f"the tag `{shown(event.tag)}` means nothing here"
-            self._error(TAG, message, event, "leave it out")
+        self._tag(event)
         if len(self._stack) >= DEPTH_BOUND:
             self._error(TOO_DEEP, f"more than {DEPTH_BOUND} levels of nesting", event)
             return True
@@ -168,15 +186,17 @@ class _Builder:
         if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
             self._error(KEY, "a key is a name, not a collection", event)
             return True
-        self._stack.append(_Open(is_mapping, self._event_span(event), event.anchor))
+        is_flow = bool(event.flow_style)
+        self._stack.append(_Open(is_mapping, is_flow, self._event_span(event), event.anchor))
         return False
 
     def _end(self, event: yaml.CollectionEndEvent) -> bool:
         done = self._stack.pop()
         end, start = self._event_span(event), done.start
+        if done.is_flow and self._has_expressions():
+            done.items, done.entries = mend_items(done.items), mend_entries(done.entries)
         children = [e.value for e in done.entries] if done.is_mapping else done.items
-        is_flow = (end.line, end.column) != (end.end_line, end.end_column)
-        if children and not is_flow:  # a block's end mark lies behind the comments that follow
+        if children and not done.is_flow:  # its end mark lies behind the comments that follow
             end = max((c.span for c in children), key=lambda s: (s.end_line, s.end_column))
         span = Span(self._source, start.line, start.column, end.end_line, end.end_column)
         tree: Tree = (
@@ -187,6 +207,11 @@ class _Builder:
         if done.anchor is not None:
             self._anchors[done.anchor] = (tree, done.weight)
         return self._add(tree, done.weight, event)
+
+    def _has_expressions(self) -> bool:
+        """Whether `$` has a meaning where the walk stands, which is some top-level keys' values."""
+        top = self._stack[0] if self._stack else None
+        return top is not None and top.key is not None and top.key.text in EVALUATED_KEYS
 
     def _alias(self, event: yaml.AliasEvent) -> bool:
         known = self._anchors.get(event.anchor or "")
@@ -210,8 +235,9 @@ class _Builder:
         elif top.key is None:
             return self._key(top, tree, event)
         else:
-            top.entries.append(Entry(top.key, tree))
-            top.key = None
+            if not top.is_dropped:
+                top.entries.append(Entry(top.key, tree))
+            top.key, top.is_dropped = None, False
         return False
 
     def _key(self, top: _Open, tree: Tree, event: yaml.Event) -> bool:
@@ -224,7 +250,7 @@ class _Builder:
         identity = (type(tree.value), tree.value)
         first = top.seen.setdefault(identity, tree)
         if first is not tree:
-            self._failed = True
+            top.is_dropped = True
             self._reporter.error(
                 DUPLICATE,
                 f"the key `{shown(tree.text)}` stands twice",

@@ -1,17 +1,16 @@
 """Tree to spec: the envelope is checked, arguments stay trees.
 
-Input: the `Tree` of a file, and a way to import others. Output: its `SpecFile`. Afterwards: every
-top-level key is known and of the right kind, blocks and parameters are declared properly, and
-every imported block is at hand.
+Input: the `Tree` of a file. Output: its `SpecFile`, to be linked with those that it imports.
+Afterwards: every top-level key is known and of the right kind, blocks and parameters are declared
+properly, and, once linked, every imported block is at hand.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from collections.abc import Iterable
 
 from archc.diagnostics.diagnostic import Related, Rule
-from archc.diagnostics.nearest import did_you_mean
+from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.parameter_type import parse_type
@@ -23,9 +22,7 @@ from archc.language.spec import (
     SpecFile,
     Variant,
 )
-from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, kind_of, shown
-
-Importer: TypeAlias = Callable[[Scalar], SpecFile | Failed]
+from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, is_name, kind_of, shown
 
 VERSION = Rule(
     "spec/version", "the language version is missing or unknown",
@@ -50,6 +47,9 @@ PARAMETER = Rule(
 BLOCK_TWICE = Rule(
     "imports/block-twice", "two files define the same block", "which one is meant is not known"
 )
+SELF_IMPORT = Rule(
+    "imports/itself", "a file imports itself", "its own blocks are at hand without an import"
+)
 NETWORK_IMPORT = Rule(
     "imports/reserved", "a mapping of imports is reserved", "a later version imports networks so"
 )
@@ -67,26 +67,68 @@ _PARAMETER_KEYS = ("type", "default", "min", "max", "choices", "help")
 _BLOCK_KEYS = ("params", "let", "layers", "description")
 
 
-def read(source: Source, tree: Tree, reporter: Reporter, importer: Importer) -> SpecFile | Failed:
-    """The spec file that a tree is.
+def read(source: Source, tree: Tree, reporter: Reporter) -> SpecFile | Failed:
+    """The spec file that a tree is, its imports not yet linked.
 
     Reports:
         spec/version, spec/no-mapping, spec/wrong-kind, spec/unknown-key, spec/missing-key,
-        spec/name, spec/reserved-name, params/declaration, imports/block-twice, imports/reserved.
+        spec/name, spec/reserved-name, params/declaration, imports/reserved.
     """
-    return _Reader(source, reporter, importer).file(tree)
+    return _Reader(source, reporter).file(tree)
 
 
-def is_name(text: str) -> bool:
-    """Whether a text is a name: letters, digits, `_` and `-`."""
-    return bool(text) and all(c.isascii() and (c.isalnum() or c in "_-") for c in text)
+def link(
+    file: SpecFile, found: Iterable[tuple[Scalar, SpecFile | Failed]], reporter: Reporter
+) -> None:
+    """Puts the blocks of imported files into a file, beside its own.
+
+    Reports:
+        imports/itself, imports/block-twice.
+    """
+    origin: dict[str, Scalar] = {}
+    for item, imported in found:
+        if isinstance(imported, Failed):
+            file.lacks_imports = True
+            continue
+        if imported is file:
+            message = "a file needs no import of itself"
+            reporter.error(SELF_IMPORT, message, Place(item.span), helps=("leave it out",))
+            continue
+        if imported not in file.files:
+            file.files.append(imported)
+        for name, block in imported.blocks.items():
+            if name in file.blocks:
+                related = Related(file.blocks[name].span, "defined here")
+                message = f"the block `{name}` is defined here and by the import `{item.text}`"
+                _twice(message, item, related, reporter)
+            elif name in origin:
+                related = Related(origin[name].span, "imported here first")
+                message = f"the block `{name}` is defined by two imports"
+                _twice(message, item, related, reporter)
+            origin.setdefault(name, item)
+            file.imported.setdefault(name, block)
+
+
+def _twice(message: str, at: Scalar, related: Related, reporter: Reporter) -> None:
+    helps = ("rename one of them",)
+    reporter.error(BLOCK_TWICE, message, Place(at.span), related=(related,), helps=helps)
+
+
+def _shown_part(entry: Entry) -> Tree:
+    """What to mark of an entry whose value is wrong: the key where there is no value to see."""
+    is_null = isinstance(entry.value, Scalar) and entry.value.is_null
+    return entry.key if is_null else entry.value
+
+
+def _is_misspelt(key: str, tree: Mapping, known: tuple[str, ...]) -> bool:
+    """Whether an unknown key, which is reported, was meant to be this one."""
+    return any(nearest(e.key.text, known) == key for e in tree if e.key.text not in known)
 
 
 class _Reader:
-    def __init__(self, source: Source, reporter: Reporter, importer: Importer) -> None:
+    def __init__(self, source: Source, reporter: Reporter) -> None:
         self._source = source
         self._reporter = reporter
-        self._import = importer
 
     def _error(self, rule: Rule, message: str, tree: Tree, *helps: str, label: str = "") -> Failed:
         return self._reporter.error(rule, message, Place(tree.span), helps=helps, label=label)
@@ -104,10 +146,9 @@ class _Reader:
         file.name = self._name(tree)
         for entry in tree:
             self._part(file, entry)
-        self._own_and_imported(file)
-        if file.layers is None:
+        if tree.get("layers") is None:
             self._library(tree)
-        elif file.input is None:
+        elif tree.get("input") is None and not _is_misspelt("input", tree, _KEYS):
             self._error(
                 MISSING_KEY, "`input` is missing", tree.entries[0].key,
                 "add `input: {image: [3, 224, 224]}`",
@@ -123,7 +164,8 @@ class _Reader:
             )
             return False
         version = entry.value
-        if isinstance(version, Scalar) and version.value == LANGUAGE_VERSION:
+        is_number = isinstance(version, Scalar) and not isinstance(version.value, bool)
+        if is_number and isinstance(version, Scalar) and version.value == LANGUAGE_VERSION:
             return True
         self._error(
             VERSION, f"{kind_of(version)} is no known version of the language", version,
@@ -131,18 +173,21 @@ class _Reader:
         )  # fmt: skip
         return False
 
-    def _known_keys(self, tree: Mapping, known: Iterable[str], what: str) -> None:
+    def _known_keys(self, tree: Mapping, known: Iterable[str], what: str) -> Failed | None:
+        failed: Failed | None = None
         names = tuple(known)
         for entry in tree:
             if entry.key.text not in names:
                 message = f"`{shown(entry.key.text)}` is no key of {what}"
                 helps = did_you_mean(entry.key.text, names) or (f"keys are {', '.join(names)}",)
-                self._error(UNKNOWN_KEY, message, entry.key, *helps)
+                failed = self._error(UNKNOWN_KEY, message, entry.key, *helps)
+        return failed
 
     def _name(self, tree: Mapping) -> str:
         entry = tree.get("name")
         if entry is None:
-            self._error(MISSING_KEY, "`name` is missing", tree.entries[0].key, "add `name: …`")
+            if not _is_misspelt("name", tree, _KEYS):
+                self._error(MISSING_KEY, "`name` is missing", tree.entries[0].key, "add `name: …`")
             return "unnamed"
         text = entry.value.text if isinstance(entry.value, Scalar) else ""
         if not is_name(text):
@@ -161,45 +206,48 @@ class _Reader:
             elif key == "description":
                 file.description = value.text
         elif key in _MAPPINGS:
-            found = self._mapping(value, key)
+            found = self._mapping(entry)
             if found is not None:
                 setattr(file, key, found)
         else:
             self._declarations(file, entry)
 
     def _declarations(self, file: SpecFile, entry: Entry) -> None:
-        value = entry.value
         match entry.key.text:
             case "imports":
                 self._imports(file, entry)
             case "params":
-                file.params = self._params(value)
+                file.params = self._params(entry)
             case "variants":
-                file.variants = self._variants(value)
+                file.variants = self._variants(entry)
             case "let":
-                file.let = self._let(value)
+                file.let = self._let(entry)
             case "blocks":
-                self._blocks(file, value)
-            case "layers" if self._is_sequence(value, "layers"):
-                file.layers = value
+                self._blocks(file, entry)
+            case "layers" if self._is_sequence(entry):
+                file.layers = entry.value
             case "labels":
-                file.labels = value
+                file.labels = entry.value
 
-    def _wrong(self, entry: Entry, wanted: str) -> Failed:
+    def _wrong(self, entry: Entry, wanted: str, *helps: str) -> Failed:
         message = f"`{entry.key.text}` is {wanted}, not {kind_of(entry.value)}"
-        at = entry.key if isinstance(entry.value, Scalar) and entry.value.is_null else entry.value
-        return self._error(WRONG_KIND, message, at)
+        return self._error(WRONG_KIND, message, _shown_part(entry), *helps)
 
-    def _mapping(self, tree: Tree, what: str) -> Mapping | None:
-        if isinstance(tree, Mapping):
-            return tree
-        self._error(NO_MAPPING, f"`{what}` is a mapping, not {kind_of(tree)}", tree)
+    def _mapping(self, entry: Entry) -> Mapping | None:
+        """The value of an entry, which must be a mapping."""
+        if isinstance(entry.value, Mapping):
+            return entry.value
+        message = f"`{shown(entry.key.text)}` is a mapping, not {kind_of(entry.value)}"
+        is_null = isinstance(entry.value, Scalar) and entry.value.is_null
+        helps = ("leave the key out, or write `{}`",) if is_null else ()
+        self._error(NO_MAPPING, message, _shown_part(entry), *helps)
         return None
 
-    def _is_sequence(self, tree: Tree, what: str) -> bool:
-        if isinstance(tree, Scalar):
-            message = f"`{what}` is a list or a mapping of layers, not {kind_of(tree)}"
-            self._error(WRONG_KIND, message, tree)
+    def _is_sequence(self, entry: Entry) -> bool:
+        if isinstance(entry.value, Scalar):
+            is_text = isinstance(entry.value.value, str)
+            helps = (f"write `[{shown(entry.value.text)}]`",) if is_text else ()
+            self._wrong(entry, "a list or a mapping of layers", *helps)
             return False
         return True
 
@@ -212,49 +260,35 @@ class _Reader:
         if not isinstance(tree, Sequence):
             self._wrong(entry, "a list of spec files")
             return
-        origin: dict[str, Scalar] = {}
         for item in tree.items:
-            if not isinstance(item, Scalar):
+            if not isinstance(item, Scalar) or item.is_null:
                 self._error(WRONG_KIND, f"an import is a spec file, not {kind_of(item)}", item)
-                continue
-            imported = self._import(item)
-            if isinstance(imported, Failed):
-                continue
-            file.files.append(imported)
-            for name, block in imported.blocks.items():
-                if name in origin:
-                    related = (Related(origin[name].span, "imported here first"),)
-                    self._twice(name, item, related)
-                origin[name] = item
-                file.imported.setdefault(name, block)
+        names = (item for item in tree.items if isinstance(item, Scalar) and not item.is_null)
+        file.imports = tuple(names)
 
-    def _twice(self, name: str, at: Scalar, related: tuple[Related, ...]) -> None:
-        self._reporter.error(
-            BLOCK_TWICE, f"the block `{name}` is defined by two imports", Place(at.span),
-            related=related, helps=("rename one of them",),
-        )  # fmt: skip
-
-    def _let(self, tree: Tree) -> tuple[Entry, ...]:
-        found = self._mapping(tree, "let")
+    def _let(self, let: Entry) -> tuple[Entry, ...]:
+        found = self._mapping(let)
         entries = found.entries if found is not None else ()
-        for entry in entries:
-            self._binding_name(entry.key)
-        return entries
+        return tuple(entry for entry in entries if self._binding_name(entry.key))
 
-    def _binding_name(self, key: Scalar) -> None:
-        """Checks a name that expressions use: an identifier, and not `input`."""
+    def _binding_name(self, key: Scalar) -> bool:
+        """Whether a name is one that expressions use: an identifier, and not `input`."""
         if key.text == "input":
             self._error(RESERVED, "no parameter or name may be called `input`", key)
-        elif not key.text.isidentifier():
+        elif not (key.text.isidentifier() and key.text.isascii()):
             message = f"`{shown(key.text)}` is no name that an expression can use"
             self._error(NAME, message, key, "begin with a letter; letters, digits and `_` follow")
+        else:
+            return True
+        return False
 
-    def _params(self, tree: Tree, *, in_block: bool = False) -> dict[str, Parameter]:
-        found = self._mapping(tree, "params")
+    def _params(self, declared: Entry, *, in_block: bool = False) -> dict[str, Parameter]:
+        found = self._mapping(declared)
         params: dict[str, Parameter] = {}
         for entry in found.entries if found is not None else ():
             name = entry.key.text
-            self._binding_name(entry.key)
+            if not self._binding_name(entry.key):
+                continue
             if in_block and name in RESERVED_PARAMETERS - {"input"}:
                 message = f"`{name}` is a word of the language and no parameter of a block"
                 self._error(RESERVED, message, entry.key)
@@ -272,6 +306,7 @@ class _Reader:
             if value.is_null:
                 message = f"`{name}` has neither a type nor a default: null is no value"
                 self._error(PARAMETER, message, entry.key, f"write `{name}: int` or a default")
+                return Parameter(name, entry.key.span, None, None)
             declared = parse_type(value.text) if isinstance(value.value, str) else None
             if declared is not None:
                 return Parameter(name, entry.key.span, declared, None)
@@ -284,7 +319,8 @@ class _Reader:
             help_text = f"a layer as a default is written `{name}: {{default: …}}`"
             self._error(PARAMETER, message, tree, help_text)
             return Parameter(name, entry.key.span, None, None)
-        self._known_keys(tree, _PARAMETER_KEYS, "a parameter")
+        if self._known_keys(tree, _PARAMETER_KEYS, "a parameter"):
+            return Parameter(name, entry.key.span, None, None)
         parts = {e.key.text: e.value for e in tree}
         declared = None
         kind = parts.get("type")
@@ -301,7 +337,7 @@ class _Reader:
         default = parts.get("default")
         if isinstance(default, Scalar) and default.is_null:
             self._error(PARAMETER, f"the default of `{name}` is null, which is no value", default)
-            default = None
+            return Parameter(name, entry.key.span, None, None)
         choices = parts.get("choices")
         if choices is not None and not isinstance(choices, Sequence):
             self._error(PARAMETER, f"`choices` is a list, not {kind_of(choices)}", choices)
@@ -312,14 +348,14 @@ class _Reader:
             about.text if isinstance(about, Scalar) else "",
         )  # fmt: skip
 
-    def _variants(self, tree: Tree) -> dict[str, Variant]:
-        found = self._mapping(tree, "variants")
+    def _variants(self, declared: Entry) -> dict[str, Variant]:
+        found = self._mapping(declared)
         variants: dict[str, Variant] = {}
         for entry in found.entries if found is not None else ():
             name = entry.key.text
             if not is_name(name):
                 self._bad_name(name, entry.key)
-            values = self._mapping(entry.value, name)
+            values = self._mapping(entry)
             if values is None:
                 continue
             expect = values.get("expect")
@@ -327,56 +363,43 @@ class _Reader:
             variants[name] = Variant(
                 name, entry.key.span,
                 tuple(e for e in values if e.key.text not in ("expect", "description")),
-                self._mapping(expect.value, "expect") if expect is not None else None,
+                self._mapping(expect) if expect is not None else None,
                 about.value.text if about and isinstance(about.value, Scalar) else "",
             )  # fmt: skip
         return variants
 
-    def _blocks(self, file: SpecFile, tree: Tree) -> None:
-        found = self._mapping(tree, "blocks")
+    def _blocks(self, file: SpecFile, declared: Entry) -> None:
+        found = self._mapping(declared)
         for entry in found.entries if found is not None else ():
             name = entry.key.text
             if not is_name(name):
                 self._bad_name(name, entry.key)
-            body = self._mapping(entry.value, name)
+            body = self._mapping(entry)
             if body is None:
+                file.blocks[name] = Block(name, entry.key.span, {}, (), None, file)
                 continue
             self._known_keys(body, _BLOCK_KEYS, "a block")
             params, let, layers = body.get("params"), body.get("let"), body.get("layers")
-            if layers is None:
-                message = f"the block `{name}` has no `layers`"
+            if layers is None and not _is_misspelt("layers", body, _BLOCK_KEYS):
+                message = f"the block `{shown(name)}` has no `layers`"
                 self._error(MISSING_KEY, message, entry.key, "add `layers:` with its layers")
-                continue
-            if not self._is_sequence(layers.value, "layers"):
-                continue
             file.blocks[name] = Block(
                 name, entry.key.span,
-                self._params(params.value, in_block=True) if params is not None else {},
-                self._let(let.value) if let is not None else (),
-                layers.value, file,
+                self._params(params, in_block=True) if params is not None else {},
+                self._let(let) if let is not None else (),
+                layers.value if layers is not None and self._is_sequence(layers) else None, file,
             )  # fmt: skip
 
-    def _own_and_imported(self, file: SpecFile) -> None:
-        for name, block in file.blocks.items():
-            imported = file.imported.get(name)
-            if imported is not None:
-                self._reporter.error(
-                    BLOCK_TWICE,
-                    f"the block `{name}` is defined here and by an import",
-                    Place(block.span),
-                    related=(Related(imported.span, "imported from here"),),
-                    helps=("rename one of them",),
-                )
-
     def _library(self, tree: Mapping) -> None:
-        if tree.get("layers") is not None:
+        if _is_misspelt("layers", tree, _KEYS) or _is_misspelt("blocks", tree, _KEYS):
             return
-        if tree.get("blocks") is None:
+        of_network = [e.key for e in tree if e.key.text in _KEYS if e.key.text not in _LIBRARY_KEYS]
+        if of_network:
+            message = f"`{of_network[0].text}` stands in a file without `layers`"
+            helps = ("add `layers`; a library has blocks and nothing of a network",)
+            self._error(MISSING_KEY, message, of_network[0], *helps)
+        elif tree.get("blocks") is None:
             self._error(
                 MISSING_KEY, "neither `layers` nor `blocks` is here", tree.entries[0].key,
                 "a network has `layers`, a library has `blocks`",
             )  # fmt: skip
-        for entry in tree:
-            if entry.key.text in _KEYS and entry.key.text not in _LIBRARY_KEYS:
-                message = f"`{entry.key.text}` stands in a file without `layers`"
-                self._error(MISSING_KEY, message, entry.key, "add `layers`, or leave it out")

@@ -1,4 +1,4 @@
-"""`pytest tests/zoo --all-variants` builds and compares every variant, the largest ones too."""
+"""`pytest -m oracle tests/zoo --all-variants` compares every variant, the largest ones too."""
 
 from __future__ import annotations
 

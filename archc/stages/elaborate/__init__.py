@@ -7,30 +7,44 @@ admitted input, and the smallest admitted input is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from typing_extensions import override
 
-from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
-from archc.diagnostics.place import Frame, Place, Span
+from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.graph.graph import Graph, Input
+from archc.graph.graph import Graph, Output
 from archc.language.arguments import plain
 from archc.language.evaluate import Evaluator
-from archc.language.scope import Context, Environment, Flow, Flowing, Scope
+from archc.language.library import nowhere
+from archc.language.scope import Context, Environment, Flow, Flowing, Named, Scope
 from archc.language.spec import Block, SpecFile, Variant
-from archc.language.tree import Entry, Tree
+from archc.language.tree import Entry, Scalar, Tree
+from archc.language.tree import Mapping as TreeMapping
 from archc.language.values import Argument, InputValue, Origin, Value
-from archc.shapes.domain import Domain
+from archc.stages.elaborate.admitted import admitted, largest_demands
 from archc.stages.elaborate.branches import run_branches
 from archc.stages.elaborate.expectations import check_expectations
 from archc.stages.elaborate.inputs import InputReader, Symbols
-from archc.stages.elaborate.layers import block_context, run_block, run_layer
-from archc.stages.elaborate.outputs import pick_outputs, root_names, run_outputs, warn_unused
-from archc.stages.elaborate.sequences import run_modified, run_sequence
-from archc.stages.elaborate.walk import BranchRun, LayerUse, MergeUse, Run, Walk
+from archc.stages.elaborate.layers import run_block, run_layer
+from archc.stages.elaborate.modifiers import run_modified
+from archc.stages.elaborate.outputs import pick_outputs, run_outputs, warn_unused
+from archc.stages.elaborate.sequences import run_sequence
+from archc.stages.elaborate.unused import check_unused
+from archc.stages.elaborate.walk import (
+    DEPTH_BOUND,
+    TOO_DEEP,
+    BranchRun,
+    LayerUse,
+    MergeUse,
+    Run,
+    Walk,
+)
+
+T = TypeVar("T")
 
 UNKNOWN_VARIANT = Rule(
     "variant/unknown", "a variant is unknown", "variants are named sets of parameters"
@@ -38,14 +52,7 @@ UNKNOWN_VARIANT = Rule(
 UNKNOWN_SETTING = Rule(
     "params/unknown", "a parameter is unknown", "a misspelt parameter would keep its default"
 )
-VARIANT_NEEDED = Rule(
-    "variant/needed", "the defaults are incomplete", "a required parameter gets its value there"
-)
 LIBRARY = Rule("spec/library", "a library is no network", "it only defines blocks")
-TOO_SMALL = Rule(
-    "input/too-small", "an admitted input is too small for a layer",
-    "every size that the input admits must run",
-)  # fmt: skip
 IMPORT_PARAMETER = Rule(
     "imports/required-parameter", "an imported block uses a parameter without a default",
     "an imported block sees its own file's parameters at their defaults",
@@ -67,14 +74,20 @@ def elaborate_spec(
     Reports:
         every rule of the language beyond its envelope.
     """
-    chosen = spec.variants.get(variant) if variant is not None else None
-    if variant is not None and chosen is None:
-        place = Place(spec.span if not spec.variants else next(iter(spec.variants.values())).span)
-        helps = did_you_mean(variant, spec.variants)
-        return reporter.error(
-            UNKNOWN_VARIANT, f"`{spec.name}` has no variant `{variant}`", place, helps=helps
-        )
-    return _Elaboration(spec, reporter).run(chosen, values or {}, outputs or {})
+    own = Reporter()  # its errors are its own, though another variant may have reported them
+    elaboration = _Elaboration(spec, own)
+    graph = _guarded(spec, own, lambda: elaboration.run(variant, values or {}, outputs or {}))
+    reporter.add(own.diagnostics)
+    return FAILED if reporter.has_errors else graph
+
+
+def _guarded(spec: SpecFile, reporter: Reporter, run: Callable[[], T]) -> T | Failed:
+    """What the run gives; where the caller has left too little stack for it, an error."""
+    try:
+        return run()
+    except RecursionError:
+        message = "the layers nest too deeply for the stack that is left"
+        return reporter.error(TOO_DEEP, message, Place(spec.span))
 
 
 def check_library(spec: SpecFile, reporter: Reporter) -> None:
@@ -84,14 +97,16 @@ def check_library(spec: SpecFile, reporter: Reporter) -> None:
         every rule of the language beyond its envelope.
     """
     elaboration = _Elaboration(spec, reporter)
-    elaboration.root(None, {})
-    elaboration.check_unused()
+    _guarded(spec, reporter, elaboration.check_library)
 
 
 def is_complete(spec: SpecFile, given: Iterable[str] = ()) -> bool:
     """Whether every parameter has a default or is given."""
     names = set(given)
-    return all(p.default is not None or p.name in names for p in spec.params.values())
+    # One that is declared wrongly, without either, is reported where it stands.
+    return all(
+        p.default is not None or p.type is None or p.name in names for p in spec.params.values()
+    )
 
 
 def root_context(
@@ -121,7 +136,13 @@ class _Elaboration(Walk):
 
     @override
     def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
-        return run_sequence(self, tree, context, flow)
+        if self.depth >= DEPTH_BOUND:
+            message = f"sequences of layers nest more than {DEPTH_BOUND} levels deep"
+            return Run(self.reporter.error(TOO_DEEP, message, context.place(tree.span)))
+        self.depth += 1
+        run = run_sequence(self, tree, context, flow)
+        self.depth -= 1
+        return run
 
     @override
     def layer(
@@ -136,10 +157,8 @@ class _Elaboration(Walk):
         return run_layer(self, tree, name, name_span, context, flow, overrides)
 
     @override
-    def modified(
-        self, tree: Tree, name: str | None, name_span: Span, context: Context, flow: Flow
-    ) -> Run:
-        return run_modified(self, tree, name, name_span, context, flow)
+    def modified(self, tree: Tree, key: Scalar | None, context: Context, flow: Flow) -> Run:
+        return run_modified(self, tree, key, context, flow)
 
     @override
     def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
@@ -182,7 +201,7 @@ class _Elaboration(Walk):
         self._environments[self._spec] = environment
         scope = Scope(None, "")
         context = Context(Origin(self._spec, scope), environment)
-        given = self._variant_values(variant, context)
+        given = self._variant_values(variant)
         known = set(self._spec.params)
         given |= {name: a for name, a in values.items() if name in known}
         what = f"`{variant.name if variant is not None else self._spec.name}`"
@@ -191,67 +210,104 @@ class _Elaboration(Walk):
         self.binder.let(self._spec.let, context, names)
         return context
 
-    def _variant_values(self, variant: Variant | None, context: Context) -> dict[str, Argument]:
-        given: dict[str, Argument] = {}
+    def _variant_values(self, variant: Variant | None) -> dict[str, Argument | Tree]:
+        given: dict[str, Argument | Tree] = {}
         for entry in variant.values if variant is not None else ():
             name = entry.key.text
-            if name not in self._spec.params:
+            if name in self._spec.params:
+                given[name] = entry.value
+            else:
                 message = f"`{self._spec.name}` has no parameter `{name}`"
-                helps = did_you_mean(name, self._spec.params)
-                place = Place(entry.key.span)
-                self.reporter.error(UNKNOWN_SETTING, message, place, helps=helps)
-                continue
-            given[name] = self.evaluator.argument(entry.value, context)
+                self._unknown_parameter(message, name, Place(entry.key.span))
         return given
 
+    def _unknown_parameter(
+        self, message: str, name: str, place: Place, sizes: Iterable[str] = ()
+    ) -> None:
+        known = (*self._spec.params, *sizes)
+        helps = did_you_mean(name, known)
+        if not helps and known:
+            helps = (f"there are {', '.join(f'`{k}`' for k in known)}",)
+        self.reporter.error(UNKNOWN_SETTING, message, place, helps=helps)
+
     def run(
-        self,
-        variant: Variant | None,
-        values: Mapping[str, Argument],
-        outputs: Mapping[str, Argument],
+        self, name: str | None, values: Mapping[str, Argument], outputs: Mapping[str, Argument]
     ) -> Graph | Failed:
+        """The graph of a variant, or of the defaults."""
         spec = self._spec
+        variant = spec.variants.get(name) if name is not None else None
+        if name is not None and variant is None:
+            helps = did_you_mean(name, spec.variants) or (
+                f"there are {', '.join(spec.variants)}" if spec.variants else "there are none",
+            )
+            message = f"`{spec.name}` has no variant `{name}`"
+            place = nowhere(f"--variant {name}")
+            return self.reporter.error(UNKNOWN_VARIANT, message, place, helps=helps)
         if spec.layers is None or spec.input is None:
             if spec.is_library:
                 message = f"`{spec.name}` defines blocks and no layers"
                 self.reporter.error(LIBRARY, message, Place(spec.span))
             return FAILED
         context = self.root(variant, values)
-        fixed = {name: a for name, a in values.items() if name not in spec.params}
-        reader = InputReader(self.evaluator, self.reporter, fixed)
-        inputs = reader.read(spec.input, context)
-        reader.finish()
-        self._unknown_settings(fixed, reader.symbols)
-        symbols = reader.symbols
-        free = {n: d for n, d in symbols.domains.items() if n in symbols.seen and n not in fixed}
-        self.builder.domains.update(free)
-        first = self._enter(inputs, context)
-        context = self._with_input(context, first)
-        run = self.sequence(spec.layers, context, first)
-        found = (
-            pick_outputs(self, outputs, context)
-            if outputs
-            else run_outputs(self, spec.outputs, run.flow, spec.layers.span, context)
-        )
-        self.check_unused()
+        symbols, context = self._inputs(spec.input, values, context)
+        run = self.sequence(spec.layers, context, context.scope.entry or FAILED)
+        if outputs:
+            found = pick_outputs(self, outputs, context)
+        else:
+            found = run_outputs(self, spec.outputs, run.flow, spec.layers.span, context)
+        check_unused(self, spec)
         if isinstance(found, Failed) or self.reporter.has_errors:
             return FAILED
-        if not outputs:
-            warn_unused(self, found, list(run.elements))
-        domains = self._settle(reader.symbols)
-        if domains is None:
+        graph = self._graph(variant, symbols, run, found)
+        if isinstance(graph, Failed) or outputs:
+            return graph
+        warn_unused(self, found)
+        return graph if values else self._confirmed(graph, variant, context)
+
+    def _inputs(
+        self, tree: TreeMapping, values: Mapping[str, Argument], context: Context
+    ) -> tuple[Symbols, Context]:
+        """The symbols of the inputs, which enter the graph, and the context that sees `input`."""
+        fixed = {name: a for name, a in values.items() if name not in self._spec.params}
+        reader = InputReader(self.evaluator, self.reporter, fixed)
+        inputs = reader.read(tree, context)
+        symbols = reader.symbols
+        for name, argument in fixed.items():
+            if name not in symbols.seen:
+                message = f"`{self._spec.name}` has no parameter or size `{name}`"
+                self._unknown_parameter(message, name, argument.place, symbols.seen)
+        free = {n: d for n, d in symbols.domains.items() if n in symbols.seen and n not in fixed}
+        self.builder.domains.update(free)
+        flows: dict[str, Flow] = {}
+        for name, given in inputs.items():
+            tensor = given.tensor
+            flow = FAILED if isinstance(tensor, Failed) else self.builder.add_input(tensor)
+            flows[name] = flow
+            if name != "input":
+                context.scope.names[name] = Named(given.span, flow)
+        first = next(iter(flows.values()), FAILED)
+        context.scope.entry = first
+        entering = first.type if isinstance(first, Flowing) else FAILED
+        return symbols, context.binding({"input": InputValue(entering)})
+
+    def _graph(
+        self, variant: Variant | None, symbols: Symbols, run: Run, outputs: list[Output]
+    ) -> Graph | Failed:
+        """The graph that the outputs need, its smallest input settled."""
+        builder = self.builder
+        demands = largest_demands(builder.demands_of(builder.needed(outputs)))
+        domains = admitted(builder.domains, demands, symbols, self.reporter)
+        if isinstance(domains, Failed):
             return FAILED
         graph = Graph(
-            spec.name,
+            self._spec.name,
             variant.name if variant is not None else None,
             {n: plain(v) for n, v in self._root_values().items()},
-            (), (), tuple(found), (), domains,
-            {n: v for n, v in reader.symbols.defaults.items() if n in domains},
-            {n: (d.least, d.layer) for n, d in self.builder.demands.items()},
+            (), (), tuple(outputs), (), domains,
+            {n: v for n, v in symbols.defaults.items() if n in domains},
+            {n: (d.least, d.layer) for n, d in demands.items()},
         )  # fmt: skip
-        finished = self.builder.finish(graph, run.elements)
-        is_as_written = not values and not outputs
-        return self._confirmed(finished, variant, context) if is_as_written else finished
+        return builder.finish(graph, run.elements)
 
     def _confirmed(self, graph: Graph, variant: Variant | None, context: Context) -> Graph | Failed:
         """The graph, if it is as the spec expects."""
@@ -265,78 +321,7 @@ class _Elaboration(Walk):
         values = {n: names[n] for n in self._spec.params if n in names}
         return {n: v for n, v in values.items() if not isinstance(v, Failed)}
 
-    def _unknown_settings(self, fixed: Mapping[str, Argument], symbols: Symbols) -> None:
-        for name, argument in fixed.items():
-            if name not in symbols.seen:
-                message = f"`{self._spec.name}` has no parameter or size `{name}`"
-                helps = did_you_mean(name, (*self._spec.params, *symbols.seen))
-                self.reporter.error(UNKNOWN_SETTING, message, argument.place, helps=helps)
-
-    def _enter(self, inputs: Mapping[str, Input | Failed], context: Context) -> Flow:
-        """Adds the inputs to the graph; the first is where layers start."""
-        flows: dict[str, Flow] = {}
-        for name, tensor in inputs.items():
-            flows[name] = FAILED if isinstance(tensor, Failed) else self.builder.add_input(tensor)
-        assert self._spec.input is not None
-        spans = {e.key.text: e.key.span for e in self._spec.input}
-        context.scope.names.update(root_names(flows, spans))
-        first = next(iter(flows.values()), FAILED)
-        context.scope.entry = first
-        return first
-
-    def _with_input(self, context: Context, first: Flow) -> Context:
-        entering = first.type if isinstance(first, Flowing) else FAILED
-        return context.binding({"input": InputValue(entering)})
-
-    def check_unused(self) -> None:
-        """Checks the blocks that nothing uses, as far as no argument is needed."""
-        for block in self._spec.blocks.values():
-            if block in self.used:
-                continue
-            builder, self.builder = self.builder, type(self.builder)()
-            scope = Scope(None, "?", entry=FAILED)
-            origin = Origin(block.file, scope)
-            outer = Context(origin, self.environment(block.file), (), is_certain=False)
-            frame = Frame(f"block `{block.name}`", block.span)
-            context = block_context(self, block, outer, scope, FAILED, frame)
-            context = replace(context, trail=())
-            names = context.environment.names
-            assert isinstance(names, dict)
-            names |= dict.fromkeys(block.params, FAILED)
-            self.binder.let(block.let, context, names)
-            self.active.append(block)
-            self.sequence(block.layers, context, FAILED)
-            self.active.pop()
-            self.builder = builder
-
-    def _settle(self, symbols: Symbols) -> dict[str, Domain] | None:
-        """The admitted values with the least that the layers demand, checked against `where`."""
-        settled: dict[str, Domain] = {}
-        failed = False
-        for name, domain in self.builder.domains.items():
-            demand = self.builder.demands.get(name)
-            least = max(domain.least, demand.least if demand is not None else 1)
-            if demand is not None and demand.least > domain.first:
-                failed = self._too_small(name, domain, demand.least, symbols) or failed
-            settled[name] = replace(domain, least=least)
-        return None if failed else settled
-
-    def _too_small(self, name: str, domain: Domain, least: int, symbols: Symbols) -> bool:
-        demand = self.builder.demands[name]
-        bounded = symbols.bounded.get(name, {})
-        related = (Related(demand.place.span, f"`{demand.layer}` needs {name} ≥ {least}"),)
-        helps = (f"declare `where: {{{name}: {{min: {domain.first_from(least)}}}}}`",)
-        wrong = ""
-        at = "min"
-        if domain.most is not None and domain.first_from(least) > domain.most:
-            at, helps = "max", ("admit larger inputs",)
-            wrong = f"no {name} up to {domain.most} is large enough: the layers need {least}"
-        elif "min" in bounded:
-            wrong = f"`where` admits {name} = {domain.first}, but the layers need {name} ≥ {least}"
-        elif symbols.defaults.get(name, least) < least:
-            at, helps = "default", (f"the smallest is {domain.first_from(least)}",)
-            wrong = f"the default of {name} is too small: the layers need {name} ≥ {least}"
-        if wrong:
-            span = bounded.get(at, symbols.seen[name])
-            self.reporter.error(TOO_SMALL, wrong, Place(span), related=related, helps=helps)
-        return bool(wrong)
+    def check_library(self) -> None:
+        """Checks the blocks of a library, whose parameters are those of an imported file."""
+        self.environment(self._spec)
+        check_unused(self, self._spec)

@@ -6,8 +6,8 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.language.scope import Context, Flow, Named, Scope
-from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
-from archc.stages.elaborate.sequences import control_bodies
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, written
+from archc.stages.elaborate.control import control_bodies, is_control
 from archc.stages.elaborate.walk import BranchRun, MergeUse, Run, Walk
 
 BRANCHES = Rule("merge/branches", "the branches of a merge are no list", "each element is a branch")
@@ -35,7 +35,7 @@ def _run_items(
 ) -> list[BranchRun]:
     runs: list[BranchRun] = []
     for item in tree.items:
-        if isinstance(item, Mapping) and item.get("do") is not None:
+        if isinstance(item, Mapping) and is_control(item):
             runs += _run_control(walk, item, scope, context, flow)
             continue
         run = run_branch(walk, item, scope, None, context, flow)
@@ -48,16 +48,19 @@ def _run_control(
     walk: Walk, item: Mapping, scope: Scope, context: Context, flow: Flow
 ) -> list[BranchRun]:
     runs: list[BranchRun] = []
-    for body, inner, is_known in control_bodies(walk, item, context):
-        if not isinstance(body, Sequence):
-            message = f"among branches `do` is a list of branches, not {kind_of(body)}"
-            failed = walk.reporter.error(BRANCHES, message, inner.place(body.span))
-            runs.append(BranchRun(failed, Run(failed), body.span, is_list=True))
+    for body in control_bodies(walk, item, context):
+        tree = body.tree
+        if not isinstance(tree, Sequence):
+            message = f"among branches `do` is a list of branches, not {kind_of(tree)}"
+            helps = ("put the branch into a list: `do: [{…}]`",)
+            failed = walk.reporter.error(
+                BRANCHES, message, body.context.place(tree.span), helps=helps
+            )
+            runs.append(BranchRun(failed, Run(failed), tree.span, is_list=True))
             continue
-        found = _run_items(walk, body, scope, inner, flow)
-        runs += found
-        if not is_known:
-            runs.append(BranchRun(FAILED, Run(FAILED), body.span, is_list=True))
+        runs += _run_items(walk, tree, scope, body.context, flow)
+        if not body.is_known:
+            runs.append(BranchRun(FAILED, Run(FAILED), tree.span, is_list=True))
     return runs
 
 
@@ -68,34 +71,30 @@ def run_branch(
 
     A list is named `<scope>.<number>.…`, a mapping stands in the context's own scope.
     """
-    if isinstance(tree, Scalar):
-        message = f"a branch is a list or a mapping of layers, not {kind_of(tree)}"
-        helps = (f"write `[{shown(tree.text)}]`",) if isinstance(tree.value, str) else (
-            "`[]` is the tensor before the merge",
-        )  # fmt: skip
-        failed = walk.reporter.error(BRANCH, message, context.place(tree.span), helps=helps)
-        return BranchRun(failed, Run(failed), tree.span, is_list=True)
-    is_known = True
-    layers: Tree | None = tree
-    if isinstance(tree, Mapping):
-        if not tree.entries:
-            message = "an empty mapping is no branch"
-            helps = ("`[]` is the tensor before the merge",)
-            failed = walk.reporter.error(BRANCH, message, context.place(tree.span), helps=helps)
-            return BranchRun(failed, Run(failed), tree.span, is_list=True)
-        if _LONG.issuperset(tree.names):
-            parts = {e.key.text: e.value for e in tree}
-            if "when" in parts:
-                holds = walk.condition(parts["when"], context)
-                if holds is False:
-                    return None
-                is_known = holds is True
-            context = context if is_known else context.uncertain()
-            if "from" in parts:
-                flow = walk.flow_at(parts["from"], context)
-            layers = parts.get("layers")
-    run = _run_layers(walk, layers, scope, number, context, flow, tree.span)
-    return run if is_known else BranchRun(FAILED, Run(FAILED), tree.span, is_list=True)
+    if isinstance(tree, Scalar) or (isinstance(tree, Mapping) and not tree.entries):
+        return _no_branch(walk, tree, context)
+    if not isinstance(tree, Mapping) or not _LONG.issuperset(tree.names):
+        return _run_layers(walk, tree, scope, number, context, flow, tree.span)
+    parts = {e.key.text: e.value for e in tree.entries}
+    holds = walk.condition(parts["when"], context) if "when" in parts else True
+    if holds is False:
+        return None
+    context = context if holds is True else context.uncertain()
+    if "from" in parts:
+        flow = walk.flow_at(parts["from"], context)
+    run = _run_layers(walk, parts.get("layers"), scope, number, context, flow, tree.span)
+    return run if holds is True else BranchRun(FAILED, Run(FAILED), tree.span, is_list=True)
+
+
+def _no_branch(walk: Walk, tree: Scalar | Mapping, context: Context) -> BranchRun:
+    is_text = isinstance(tree, Scalar) and isinstance(tree.value, str)
+    helps = (f"write `[{written(tree)}]`",) if is_text else (
+        "`[]` is the tensor before the merge",
+    )  # fmt: skip
+    found = "an empty mapping" if isinstance(tree, Mapping) else kind_of(tree)
+    message = f"a branch is a list or a mapping of layers, not {found}"
+    failed = walk.reporter.error(BRANCH, message, context.place(tree.span), helps=helps)
+    return BranchRun(failed, Run(failed), tree.span, is_list=True)
 
 
 def _run_layers(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from archc.diagnostics.place import Place
 from archc.graph.graph import (
@@ -24,13 +25,14 @@ from archc.shapes.domain import Domain
 from archc.shapes.tensor_type import TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
-    """The largest lower bound on a symbol so far, and the layer and place that ask for it."""
+class Demand(NamedTuple):
+    """A lower bound on a symbol, the layer and place that ask for it, and that layer's node."""
 
+    symbol: str
     least: int
     layer: str
     place: Place
+    node: int
 
 
 class GraphBuilder:
@@ -41,7 +43,7 @@ class GraphBuilder:
         self.nodes: list[Node] = []
         self.by_name: dict[str, int] = {}
         self.domains: dict[str, Domain] = {}
-        self.demands: dict[str, Demand] = {}
+        self._demands: list[Demand] = []
 
     def add_input(self, tensor: Input) -> Flowing:
         """Adds an input; all inputs come before the first node."""
@@ -85,10 +87,13 @@ class GraphBuilder:
         self.nodes[index] = replace(self.nodes[index], owner=owner)
 
     def demand(self, symbol: str, least: int, layer: str, place: Place) -> None:
-        """Records that a symbol must be at least this."""
-        known = self.demands.get(symbol)
-        if known is None or least > known.least:
-            self.demands[symbol] = Demand(least, layer, place)
+        """Records how large the layer that becomes the next node needs a symbol to be."""
+        self._demands.append(Demand(symbol, least, layer, place, len(self.nodes)))
+
+    def demands_of(self, needed: set[ValueId]) -> list[Demand]:
+        """The demands of the layers whose values are needed."""
+        count = len(self.inputs)
+        return [demand for demand in self._demands if demand.node + count in needed]
 
     def needed(self, outputs: Iterable[Output]) -> set[ValueId]:
         """The values that the outputs hang on."""
@@ -117,8 +122,7 @@ class GraphBuilder:
             for n in kept
         )
         outputs = tuple(
-            replace(
-                o,
+            o._replace(
                 value=number[o.value],
                 branch=_branch(o.branch, number) if o.branch is not None else None,
             )

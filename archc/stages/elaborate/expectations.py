@@ -67,13 +67,22 @@ def _outputs(
         return
     types = {output.name: graph.type_of(output.value) for output in graph.outputs}
     for wanted in entry.value:
-        name = wanted.key.text
+        name = evaluator.key(wanted.key, context)
+        if isinstance(name, Failed):
+            continue
         if name not in types:
             message = f"the network has no output `{name}`"
             helps = did_you_mean(name, types) or (f"it has {', '.join(types)}",)
             reporter.error(NOT_MET, message, Place(wanted.key.span), helps=helps)
             continue
         _shape(name, wanted.value, types[name].sizes, context, evaluator, reporter)
+
+
+def _is(value: object, size: Size) -> bool:
+    """Whether a value names a size: a number, or a symbol by its name."""
+    if isinstance(value, bool):
+        return False
+    return value == size or (isinstance(value, Text) and str(value) == str(size))
 
 
 def _shape(
@@ -90,8 +99,7 @@ def _shape(
         return
     found = f"[{', '.join(map(str, sizes))}]"
     fits = len(values) == len(sizes) and all(
-        value is None or value == size or (isinstance(value, Text) and str(value) == str(size))
-        for value, size in zip(values, sizes, strict=True)
+        value is None or _is(value, size) for value, size in zip(values, sizes, strict=True)
     )
     if not fits:
         message = f"the output `{name}` is {found} without the batch"

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Input
 from archc.language.arguments import construct
 from archc.language.evaluate import Evaluator
 from archc.language.scope import Context
-from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, kind_of
+from archc.language.tree import Entry, Mapping, Sequence, Tree, is_name, kind_of, shown
 from archc.language.values import Argument, Text, Value, describe
 from archc.shapes.domain import Domain
 from archc.shapes.size import Size, symbol
@@ -38,9 +39,15 @@ WHERE = Rule(
 WHERE_DIFFERS = Rule(
     "input/where-differs", "two `where` for one symbol differ", "one symbol is one size"
 )
+NAME_TWICE = Rule(
+    "input/name-twice", "two inputs have one name", "an input is given to the model by its name"
+)
 NOT_ADMITTED = Rule(
     "input/not-admitted", "a size is not one that `where` admits", "the network is typed for those"
 )
+
+MOST = 2**31 - 1
+"""The largest size of an axis, far beyond what any runtime takes."""
 
 _KEYS = ("shape", "layout", "dtype", "where")
 _DTYPES = {"float32": DType.FLOAT32, "float16": DType.FLOAT16, "uint8": DType.UINT8}
@@ -56,6 +63,14 @@ class Where(BaseModel):
     multiple_of: int = 1
     remainder: int = 0
     default: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenInput:
+    """An input as it enters, or the token of its mistake, and where its name stands."""
+
+    span: Span
+    tensor: Input | Failed
 
 
 @dataclass(slots=True)
@@ -78,47 +93,56 @@ class InputReader:
         self._reporter = reporter
         self.symbols = Symbols(fixed=dict(fixed))
 
-    def read(self, tree: Mapping, context: Context) -> dict[str, Input | Failed]:
-        """The inputs by name, in order."""
-        found: dict[str, Input | Failed] = {}
+    def read(self, tree: Mapping, context: Context) -> dict[str, GivenInput]:
+        """The inputs by name, in order.
+
+        Reports:
+            input/shape, input/symbol, input/channels-last, input/key, input/where,
+            input/where-differs, input/not-admitted.
+        """
         if not tree.entries:
-            self._error(SHAPE, "`input` names no input", tree.span)
-        parts = {e.key.text: self._parts(e) for e in tree}
-        for name, (_, where) in parts.items():
-            del name
-            if where is not None:
-                self._where(where, context)
-        for entry in tree:
-            found[entry.key.text] = self._input(entry, parts[entry.key.text][0], context, found)
+            self._error(SHAPE, "`input` names no input", tree.span, "add `image: [3, 224, 224]`")
+        parts = [self._parts(entry) for entry in tree]
+        for part in parts:
+            if "where" in part:
+                self._where(part["where"], context)
+        found: dict[str, GivenInput] = {}
+        for entry, part in zip(tree, parts, strict=True):
+            name = self._evaluator.key(entry.key, context)
+            if isinstance(name, Failed):
+                name = entry.key.text
+                found[name] = GivenInput(entry.key.span, FAILED)
+            elif name in found:
+                self._error(NAME_TWICE, f"two inputs are called `{name}`", entry.key.span)
+            else:
+                tensor = self._input(name, entry.key.span, part, context, is_first=not found)
+                found[name] = GivenInput(entry.key.span, tensor)
+        self._finish()
         return found
 
     def _error(self, rule: Rule, message: str, span: Span, *helps: str) -> Failed:
         return self._reporter.error(rule, message, Place(span), helps=helps)
 
-    def _parts(self, entry: Entry) -> tuple[dict[str, Tree], Tree | None]:
+    def _parts(self, entry: Entry) -> dict[str, Tree]:
         value = entry.value
         if not isinstance(value, Mapping):
-            return {"shape": value}, None
+            return {"shape": value}
         for part in value:
             if part.key.text not in _KEYS:
-                message = f"`{part.key.text}` is no part of an input"
-                self._error(KEY, message, part.key.span, f"parts are {', '.join(_KEYS)}")
-        parts = {e.key.text: e.value for e in value}
-        return parts, parts.get("where")
+                message = f"`{shown(part.key.text)}` is no part of an input"
+                helps = did_you_mean(part.key.text, _KEYS) or (f"parts are {', '.join(_KEYS)}",)
+                self._error(KEY, message, part.key.span, *helps)
+        return {e.key.text: e.value for e in value}
 
     def _input(
-        self,
-        entry: Entry,
-        parts: dict[str, Tree],
-        context: Context,
-        before: MappingOf[str, Input | Failed],
+        self, name: str, span: Span, parts: dict[str, Tree], context: Context, *, is_first: bool
     ) -> Input | Failed:
-        name = entry.key.text
-        span = entry.key.span
-        if name == "input" and before:
-            return self._error(KEY, "a second input may not be called `input`", span)
-        if not name.isascii() or not name.replace("-", "_").isidentifier():
-            return self._error(KEY, f"`{name}` is no name for an input", span)
+        if name == "input" and not is_first:
+            message = "a second input may not be called `input`, which is the first one's path"
+            return self._error(KEY, message, span)
+        if not is_name(name):
+            message = f"`{shown(name)}` is no name: names have letters, digits, `_` and `-`"
+            return self._error(KEY, message, span)
         layout = self._choice(parts, "layout", ("nchw", "nhwc"), context)
         dtype = self._choice(parts, "dtype", tuple(_DTYPES), context)
         if "shape" not in parts:
@@ -148,26 +172,30 @@ class InputReader:
             return value.lower()
         listed = ", ".join(f"`{o}`" for o in options)
         message = f"`{key}` is one of {listed}, not `{describe(value)}`"
-        return self._error(KEY, message, parts[key].span)
+        helps = did_you_mean(value, options) if isinstance(value, Text) else ()
+        return self._error(KEY, message, parts[key].span, *helps)
 
     def _shape(self, tree: Tree, context: Context) -> list[Size] | Failed:
-        items = tree.items if isinstance(tree, Sequence) else (tree,)
-        if isinstance(tree, Scalar) and "$" in tree.text:
+        if isinstance(tree, Sequence):
+            values = [(self._evaluator.value(i, context), i.span) for i in tree.items]
+        else:
             value = self._evaluator.value(tree, context)
-            if isinstance(value, tuple):
-                return self._sizes([(v, tree.span) for v in value], tree)
-        return self._sizes([(self._evaluator.value(i, context), i.span) for i in items], tree)
-
-    def _sizes(self, values: list[tuple[Value | Failed, Span]], tree: Tree) -> list[Size] | Failed:
+            if isinstance(value, Failed):
+                return FAILED
+            elements = value if isinstance(value, tuple) else (value,)
+            values = [(v, tree.span) for v in elements]
         if len(values) not in (1, 3):
             message = f"a shape is channels, height, width or features, not {len(values)} sizes"
-            return self._error(SHAPE, message, tree.span, "the batch axis is always there, unnamed")
+            helps = ("leave the batch out, it is always there",) if len(values) > 3 else ()
+            return self._error(SHAPE, message, tree.span, *helps)
         sizes: list[Size | Failed] = [
             self._size(value, span, is_symbolic=len(values) == 3 and index > 0)
             for index, (value, span) in enumerate(values)
         ]
         known = [size for size in sizes if not isinstance(size, Failed)]
-        return known if len(known) == len(sizes) else FAILED
+        if len(known) == len(sizes):
+            return known
+        return FAILED
 
     def _size(self, value: Value | Failed, span: Span, *, is_symbolic: bool) -> Size | Failed:
         if isinstance(value, Failed):
@@ -175,9 +203,10 @@ class InputReader:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool):
-            if value >= 1:
+            if 1 <= value <= MOST:
                 return value
-            return self._error(SHAPE, f"a size is at least 1, not {value}", span)
+            wanted = "at least 1" if value < 1 else f"at most {MOST}"
+            return self._error(SHAPE, f"a size is {wanted}, not {describe(value)}", span)
         if not isinstance(value, Text) or not value.isidentifier() or not value.isascii():
             message = f"a size is a number or a symbol such as `H`, not `{describe(value)}`"
             return self._error(SHAPE, message, span)
@@ -186,8 +215,8 @@ class InputReader:
             return self._error(SYMBOL, message, span, "call it `H` or `W`")
         if not is_symbolic:
             message = f"channels and features are numbers, not the symbol `{value}`"
-            help_text = "channels come first: `[3, H, W]`"
-            return self._error(SYMBOL, message, span, help_text)
+            helps = ("channels come first, as in `[3, H, W]`",)
+            return self._error(SYMBOL, message, span, *helps)
         return self._symbol(str(value), span)
 
     def _symbol(self, name: str, span: Span) -> Size | Failed:
@@ -200,8 +229,10 @@ class InputReader:
         value = fixed.value
         if isinstance(value, Failed):
             return FAILED
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            message = f"`{name}` is a size, not `{describe(value)}`"
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MOST:
+            message = f"`{name}` is a size, a whole number of at least 1, not `{describe(value)}`"
             return self._reporter.error(NOT_ADMITTED, message, fixed.place)
         if not domain.admits(value):
             message = f"`{name}: {value}` is not admitted: `where` says {domain}"
@@ -223,10 +254,13 @@ class InputReader:
 
     def _where(self, tree: Tree, context: Context) -> None:
         if not isinstance(tree, Mapping):
-            self._error(WHERE, f"`where` is a mapping of symbols, not {kind_of(tree)}", tree.span)
+            message = f"`where` is a mapping of symbols, not {kind_of(tree)}"
+            self._error(WHERE, message, tree.span, "write `where: {H: {min: 32}}`")
             return
         for entry in tree:
-            name = entry.key.text
+            name = self._evaluator.key(entry.key, context)
+            if isinstance(name, Failed):
+                continue
             if not isinstance(entry.value, Mapping):
                 message = f"`{name}` in `where` is a mapping, not {kind_of(entry.value)}"
                 self._error(WHERE, message, entry.value.span, f"write `{name}: {{min: 32}}`")
@@ -243,8 +277,8 @@ class InputReader:
 
     def _declare(self, name: str, where: Where, span: Span, spans: dict[str, Span]) -> None:
         wrong = _inconsistent(where)
-        if wrong:
-            self._error(WHERE, wrong, span)
+        if wrong is not None:
+            self._error(WHERE, wrong[1], spans.get(wrong[0], span))
             return
         remainder = where.remainder % where.multiple_of
         domain = Domain(max(where.min or 1, 1), where.max, where.multiple_of, remainder)
@@ -268,21 +302,23 @@ class InputReader:
                 self._error(NOT_ADMITTED, message, spans["default"])
             symbols.defaults[name] = where.default
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Reports the symbols of `where` that no shape has."""
         for name, span in self.symbols.declared.items():
             if name not in self.symbols.seen:
                 message = f"no input has the symbol `{name}`"
-                self._error(WHERE, message, span)
+                self._error(WHERE, message, span, *did_you_mean(name, self.symbols.seen))
 
 
-def _inconsistent(where: Where) -> str:
+def _inconsistent(where: Where) -> tuple[str, str] | None:
+    """The key at fault and what is wrong with it."""
     if where.multiple_of < 1:
-        return f"`multiple_of` is at least 1, not {where.multiple_of}"
-    if not 0 <= where.remainder < max(where.multiple_of, 1):
-        return f"`remainder` is below `multiple_of`, not {where.remainder}"
+        return "multiple_of", f"`multiple_of` is at least 1, not {where.multiple_of}"
+    if not 0 <= where.remainder < where.multiple_of:
+        wanted = f"from 0 to {where.multiple_of - 1}" if where.multiple_of > 1 else "0"
+        return "remainder", f"`remainder` is {wanted} here, not {where.remainder}"
     if where.min is not None and where.min < 1:
-        return f"`min` is at least 1, not {where.min}"
+        return "min", f"`min` is at least 1, not {where.min}"
     if where.max is not None and where.max < (where.min or 1):
-        return f"`max` is {where.max}, below the smallest size"
-    return ""
+        return "max", f"`max` is {where.max}, below the smallest size"
+    return None

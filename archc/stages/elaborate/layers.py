@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
+from dataclasses import replace
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
@@ -12,13 +13,13 @@ from archc.graph.graph import Branch, Group, Leaf, Merge
 from archc.graph.layer import Layer
 from archc.language.arguments import construct, unknown_arguments
 from archc.language.scope import Context, Flow, Flowing, Named, Scope
-from archc.language.spec import Block
+from archc.language.spec import MODIFIERS, Block, SpecFile
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, shown
 from archc.language.values import Argument, InputValue, LayerValue, Text, Value, describe
 from archc.layers.catalog import OPS, layer_class
 from archc.shapes.tensor_type import TensorType
 from archc.stages.elaborate.checks import LayerCheck
-from archc.stages.elaborate.walk import DEPTH_BOUND, TOO_DEEP, LayerUse, MergeUse, Run, Walk
+from archc.stages.elaborate.walk import BranchRun, Carried, LayerUse, MergeUse, Run, Walk
 
 NO_LAYER = Rule(
     "layer/not-a-layer", "what stands in the place of a layer is none",
@@ -36,6 +37,10 @@ SCOPE_ARGUMENT = Rule(
     "layer/scope-argument", "an argument stands beside `layers`", "a scope takes no arguments"
 )
 RECURSION = Rule("block/recursion", "a block uses itself", "it would never end")
+PASSED_ON = Rule(
+    "merge/passed-on", "a merge with branches is the value of a parameter",
+    "branches name layers where they stand; a value has no place of its own",
+)  # fmt: skip
 NO_BRANCH = Rule("merge/no-branch", "a merge is left without branches", "there is nothing to join")
 WRONG_TARGET = Rule(
     "path/wrong-layer", "a path leads to a layer of another kind than is wanted",
@@ -53,6 +58,8 @@ def run_layer(
     overrides: tuple[Entry, ...],
 ) -> Run:
     """Runs a layer without modifiers under this name."""
+    if not walk.step(context.place(tree.span)):
+        return Run(FAILED)
     if isinstance(tree, Sequence):
         return _scope(walk, tree, name, name_span, context, flow)
     if isinstance(tree, Scalar):
@@ -66,7 +73,8 @@ def run_layer(
     if first.key.text == "layers":
         for entry in (*rest, *overrides):
             message = f"`{shown(entry.key.text)}` stands beside `layers`, which takes no arguments"
-            walk.reporter.error(SCOPE_ARGUMENT, message, context.place(entry.key.span))
+            helps = ("a block has parameters; modifiers such as `when` stand beside any layer",)
+            walk.reporter.error(SCOPE_ARGUMENT, message, context.place(entry.key.span), helps=helps)
         return _scope(walk, first.value, name, name_span, context, flow)
     return _with_arguments(walk, tree, name, name_span, context, flow, overrides)
 
@@ -81,22 +89,30 @@ def _bare(
     overrides: tuple[Entry, ...],
 ) -> Run:
     value = walk.evaluator.scalar(tree, context)
-    if isinstance(value, Failed):
-        walk.declare(name, name_span, context).flow = FAILED
-        return Run(FAILED)
-    if not isinstance(value, Text | LayerValue):
-        message = f"`{describe(value)}` is no layer"
+    if isinstance(value, Text | LayerValue):
+        op, carried = _parts_of(value)
+        use = LayerUse(op, name, tree.span, name_span, None, (), carried, overrides)
+        return _use(walk, use, context, flow)
+    if not isinstance(value, Failed):
+        message = f"`{describe(value)}` is no layer: a layer is an op or block, or a list of layers"
+        helps: tuple[str, ...] = ()
         if value is None:
-            message = f"`{name}` has no layer: null is none"
-        at = name_span if tree.span.column == tree.span.end_column else tree.span
-        helps = ("write `identity` for a layer that does nothing",) if value is None else ()
-        failed = walk.reporter.error(NO_LAYER, message, context.place(at), helps=helps)
-        walk.declare(name, name_span, context).flow = failed
-        return Run(failed)
-    carried = value.arguments if isinstance(value, LayerValue) else ()
-    op = value.name if isinstance(value, LayerValue) else value
-    use = LayerUse(op, name, tree.span, name_span, None, (), carried, overrides)
-    return _use(walk, use, context, flow)
+            message = f"`{name}` has no layer: its value is empty"
+            helps = ("write `identity` for a layer that does nothing",)
+        at = name_span if value is None else tree.span
+        walk.reporter.error(NO_LAYER, message, context.place(at), helps=helps)
+    return _failed_use(walk, name, name_span, context)
+
+
+def _failed_use(walk: Walk, name: str, name_span: Span, context: Context) -> Run:
+    """Enters the name of a layer that failed, so that paths to it fail in silence."""
+    walk.declare(name, name_span, context).flow = FAILED
+    return Run(FAILED)
+
+
+def _parts_of(value: LayerValue | Text) -> tuple[Text, Carried]:
+    """The name of a layer value and the arguments that it brings along."""
+    return (value.name, value.arguments) if isinstance(value, LayerValue) else (value, ())
 
 
 def _with_arguments(
@@ -110,35 +126,28 @@ def _with_arguments(
 ) -> Run:
     first, *rest = tree.entries
     value = walk.evaluator.scalar(first.key, context)
-    if isinstance(value, Failed):
-        walk.declare(name, name_span, context).flow = FAILED
-        return Run(FAILED)
-    if not isinstance(value, Text | LayerValue):
-        message = f"`{describe(value)}` is no op or block"
-        failed = walk.reporter.error(UNKNOWN_OP, message, context.place(first.key.span))
-        walk.declare(name, name_span, context).flow = failed
-        return Run(failed)
-    carried = value.arguments if isinstance(value, LayerValue) else ()
-    op = value.name if isinstance(value, LayerValue) else value
     principal: Tree | None = first.value
     if isinstance(principal, Mapping):
         rest, principal = [*principal.entries, *rest], None
     elif isinstance(principal, Scalar) and principal.is_null:
         principal = None
-    use = LayerUse(op, name, first.key.span, name_span, principal, tuple(rest), carried, overrides)
-    return _use(walk, use, context, flow)
+    if isinstance(value, Text | LayerValue):
+        op, carried = _parts_of(value)
+        span = first.key.span
+        use = LayerUse(op, name, span, name_span, principal, tuple(rest), carried, overrides)
+        return _use(walk, use, context, flow)
+    if not isinstance(value, Failed):
+        message = f"`{describe(value)}` is no op or block"
+        walk.reporter.error(UNKNOWN_OP, message, context.place(first.key.span))
+    for argument in ([principal] if principal else []) + [e.value for e in (*rest, *overrides)]:
+        walk.evaluator.value(argument, context)  # for the mistakes in it
+    return _failed_use(walk, name, name_span, context)
 
 
 def _scope(walk: Walk, tree: Tree, name: str, name_span: Span, context: Context, flow: Flow) -> Run:
-    if walk.depth >= DEPTH_BOUND:
-        message = f"layers nest more than {DEPTH_BOUND} deep"
-        return Run(walk.reporter.error(TOO_DEEP, message, context.place(tree.span)))
     named = walk.declare(name, name_span, context)
     named.scope = Scope(context.scope, f"{context.scope.prefix}{name}.")
-    walk.depth += 1
-    run = walk.sequence(tree, context.within(named.scope), flow)
-    walk.depth -= 1
-    return _close(named, name, run)
+    return _close(named, name, walk.sequence(tree, context.within(named.scope), flow))
 
 
 def _close(named: Named, name: str, run: Run, block: str | None = None) -> Run:
@@ -155,98 +164,111 @@ def _use(walk: Walk, use: LayerUse, context: Context, flow: Flow) -> Run:
     if block is not None:
         return walk.block(block, use, context, flow)
     if use.op not in OPS:
-        walk.declare(use.name, use.name_span, context).flow = FAILED
-        candidates = (*file.block_names, *OPS)
-        helps = did_you_mean(use.op, candidates)
-        later = next((e.key.text for e in use.arguments if e.key.text in candidates), None)
-        if not helps and later is not None:
-            helps = (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
-        message = f"there is no op or block `{shown(use.op)}`"
-        return Run(walk.reporter.error(UNKNOWN_OP, message, context.place(use.span), helps=helps))
+        _unknown_op(walk, use, file, context)
+        return _failed_use(walk, use.name, use.name_span, context)
     layer = layer_class(use.op)
     if layer.takes_branches:
         return _merge(walk, layer, use, context, flow)
     return _op(walk, layer, use, context, flow)
 
 
+def _unknown_op(walk: Walk, use: LayerUse, file: SpecFile, context: Context) -> None:
+    if file.lacks_imports:
+        return  # the block may well be defined there
+    candidates = (*file.block_names, *OPS)
+    helps = did_you_mean(use.op, candidates)
+    later = next((e.key.text for e in use.arguments if e.key.text in candidates), None)
+    if later is not None and (use.principal is not None or not helps):
+        helps = (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
+    elif use.op in ("layers", *MODIFIERS):
+        helps = ("a layer that is passed on is one op or block: define a block",)
+    message = f"there is no op or block `{shown(use.op)}`"
+    walk.reporter.error(UNKNOWN_OP, message, context.place(use.span), helps=helps)
+
+
 def collect_arguments(
-    walk: Walk, use: LayerUse, principal: str | None, context: Context
-) -> dict[str, Argument]:
-    """The arguments of a use by name: those written, those of a layer value, a first copy's."""
-    overridden = {entry.key.text for entry in use.overrides}
-    pairs: list[tuple[str | None, Argument]] = []
-    for name, argument in use.carried:
-        pairs.append((name, argument))
+    walk: Walk, use: LayerUse, known: tuple[str, ...], context: Context
+) -> dict[str, Argument] | Failed:
+    """The arguments of a use by name: those written, those of a layer value, a first copy's.
+
+    `known` are the names that the op or block takes, the principal one first; an argument of
+    another name is placed at its name.
+    """
+    overrides = _named_arguments(walk, use.overrides, known, context)
+    pairs: list[tuple[str | None, Argument]] = list(use.carried)
     if use.principal is not None:
         pairs.append((None, walk.evaluator.argument(use.principal, context)))
-    for entry in use.arguments:
-        pairs.append((entry.key.text, _argument(walk, entry, context)))
+    written = _named_arguments(walk, use.arguments, known, context)
+    if isinstance(overrides, Failed) or isinstance(written, Failed):
+        return FAILED
+    pairs += written
     found: dict[str, Argument] = {}
+    first_given = {name for name, _ in overrides}
     for name, argument in pairs:
-        key = name if name is not None else principal
+        key = name if name is not None else next(iter(known), None)
         if key is None:
             message = f"`{use.op}` takes no arguments"
             walk.reporter.error(NO_ARGUMENT, message, argument.place)
-        elif key in overridden:
+        elif key in first_given:
             continue
         elif key in found:
-            related = (Related(found[key].place.span, "first given here"),)
-            message = f"`{key}` of `{use.op}` is given twice"
-            walk.reporter.error(ARGUMENT_TWICE, message, argument.place, related=related)
+            _given_twice(walk, use, key, argument, found[key])
         else:
             found[key] = argument
-    for entry in use.overrides:
-        found[entry.key.text] = _argument(walk, entry, context)
+    return found | dict(overrides)
+
+
+def _given_twice(walk: Walk, use: LayerUse, key: str, argument: Argument, first: Argument) -> None:
+    related = (Related(first.place.span, "first given here"),)
+    message = f"`{key}` of `{use.op}` is given twice"
+    walk.reporter.error(ARGUMENT_TWICE, message, argument.place, related=related)
+
+
+def _named_arguments(
+    walk: Walk, entries: tuple[Entry, ...], known: tuple[str, ...], context: Context
+) -> list[tuple[str, Argument]] | Failed:
+    """The arguments of entries; what is wrong with a name or an empty value is at the name."""
+    found: list[tuple[str, Argument]] = []
+    for entry in entries:
+        key = walk.evaluator.key(entry.key, context)
+        if isinstance(key, Failed):
+            return FAILED
+        value = walk.evaluator.value(entry.value, context)
+        is_at_name = value is None or key not in known
+        span = entry.key.span if is_at_name else entry.value.span
+        found.append((key, Argument(value, entry.value, context.place(span))))
     return found
 
 
-def _argument(walk: Walk, entry: Entry, context: Context) -> Argument:
-    """The argument of an entry; a mistake in its name is marked at its key."""
-    argument = walk.evaluator.argument(entry.value, context)
-    if isinstance(entry.value, Scalar) and entry.value.is_null:
-        return Argument(argument.value, argument.tree, context.place(entry.key.span))
-    return argument
-
-
-def _key_places(
-    use: LayerUse, arguments: MappingOf[str, Argument], known: tuple[str, ...], context: Context
-) -> dict[str, Argument]:
-    """The arguments, those that nobody knows placed at their names."""
-    keys = {e.key.text: e.key.span for e in (*use.arguments, *use.overrides)}
-    return {
-        name: argument
-        if name in known or name not in keys
-        else Argument(argument.value, argument.tree, context.place(keys[name]))
-        for name, argument in arguments.items()
-    }
-
-
 def _op(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Run:
-    fields = tuple(cls.model_fields)
-    principal = fields[0] if fields else None
-    arguments = collect_arguments(walk, use, principal, context)
     named = walk.declare(use.name, use.name_span, context)
-    named.flow = FAILED
+    result = _typed(walk, cls, use, context, flow)
+    named.flow = result
+    return Run(result, (Leaf(use.name, result.id),) if isinstance(result, Flowing) else ())
+
+
+def _typed(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Flow:
+    """The output of an op, which becomes a node of the graph."""
+    arguments = collect_arguments(walk, use, tuple(cls.model_fields), context)
+    if isinstance(arguments, Failed):
+        return FAILED
     place = context.place(use.span)
     targets = _targets(walk, cls, arguments, context)
     if cls.path_argument in arguments and isinstance(targets, list):
         argument = arguments[cls.path_argument]
         text = Text(describe(argument.value), context.origin)
         arguments[cls.path_argument] = Argument(text, argument.tree, argument.place)
-    arguments = _key_places(use, arguments, fields, context)
     layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter)
     if isinstance(layer, Failed) or isinstance(targets, Failed) or not isinstance(flow, Flowing):
-        return Run(FAILED)
+        return FAILED
     inputs = (flow, *targets)
     name = context.scope.prefix + use.name
     spans = {n: a.place.span for n, a in arguments.items()}
     check = LayerCheck(walk.reporter, walk.builder, name, place, spans, (), inputs)
     output = layer.infer(tuple(i.type for i in inputs), check)
     if isinstance(output, Failed):
-        return Run(FAILED)
-    result = walk.builder.add_node(name, layer, inputs, output, place)
-    named.flow = result
-    return Run(result, (Leaf(use.name, result.id),))
+        return FAILED
+    return walk.builder.add_node(name, layer, inputs, output, place)
 
 
 def _targets(
@@ -275,35 +297,71 @@ def _targets(
 def _merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Run:
     named = walk.declare(use.name, use.name_span, context)
     named.scope = scope = Scope(context.scope, f"{context.scope.prefix}{use.name}.")
-    tree = use.principal
-    rest = []
-    for entry in use.arguments:
-        if entry.key.text == "branches" and tree is None:
-            tree = entry.value
-        else:
-            rest.append(entry)
-    bare = LayerUse(
-        use.op, use.name, use.span, use.name_span, None, tuple(rest), use.carried, use.overrides
-    )
-    arguments = collect_arguments(walk, bare, None, context)
-    known = (*cls.model_fields, "branches")
-    arguments = _key_places(use, arguments, known, context)
     place = context.place(use.span)
-    layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter)
+    tree, bare = _branches_of(use)
+    collected = collect_arguments(walk, bare, ("branches", *cls.model_fields), context)
+    arguments = {} if isinstance(collected, Failed) else collected
+    tree = _without_carried(walk, use, arguments, tree)
+    layer: Layer | Failed = FAILED
+    if not isinstance(collected, Failed):
+        layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter)
     if tree is None:
         message = f"`{use.op}` has no branches"
         helps = (f"write `{use.op}: [[…], []]`, where `[]` is the tensor before it",)
         walk.reporter.error(NO_BRANCH, message, place, helps=helps)
-        named.flow = FAILED
-        return Run(FAILED)
-    merge = MergeUse(use.op, scope, tree, use.span)
-    branches = walk.branches(merge, context, flow)
+    branches: list[BranchRun] | Failed = FAILED
+    if isinstance(tree, Sequence | Mapping | Scalar):
+        branches = walk.branches(MergeUse(use.op, scope, tree, use.span), context, flow)
     named.flow = FAILED
     if isinstance(branches, Failed) or isinstance(layer, Failed):
         return Run(FAILED)
     if not branches:
+        if use.carried:
+            return Run(FAILED)
         message = f"no branch of `{use.op}` is left"
-        return Run(walk.reporter.error(NO_BRANCH, message, place))
+        helps = ("a branch without layers is written `[]`, the tensor before the merge",)
+        return Run(walk.reporter.error(NO_BRANCH, message, place, helps=helps))
+    run = _joined(walk, layer, use, arguments, branches, context)
+    named.flow = run.flow
+    return run
+
+
+def _branches_of(use: LayerUse) -> tuple[Tree | None, LayerUse]:
+    """The tree of a merge's branches, and the use without it."""
+    inside = next((e for e in use.arguments if e.key.text == "branches"), None)
+    if use.principal is not None or inside is None:
+        return use.principal, replace(use, principal=None)
+    rest = tuple(e for e in use.arguments if e is not inside)
+    return inside.value, replace(use, arguments=rest)
+
+
+def _without_carried(
+    walk: Walk, use: LayerUse, arguments: dict[str, Argument], tree: Tree | None
+) -> Tree | None:
+    """The tree of a merge's branches, which a layer value cannot bring along."""
+    carried = arguments.pop("branches", None)
+    if carried is None:
+        return tree
+    if tree is not None:
+        message = f"`branches` of `{use.op}` is given twice"
+        related = (Related(tree.span, "first given here"),)
+        walk.reporter.error(ARGUMENT_TWICE, message, carried.place, related=related)
+        return tree
+    message = f"`{use.op}` with its branches cannot be passed on as a layer"
+    helps = ("define a block with the merge in it, and pass the block's name",)
+    walk.reporter.error(PASSED_ON, message, carried.place, helps=helps)
+    return Sequence((), use.span)
+
+
+def _joined(
+    walk: Walk,
+    layer: Layer,
+    use: LayerUse,
+    arguments: MappingOf[str, Argument],
+    branches: list[BranchRun],
+    context: Context,
+) -> Run:
+    """The merge of branches that have run."""
     flows = [b.run.flow for b in branches if isinstance(b.run.flow, Flowing)]
     starts = [b.start for b in branches if isinstance(b.start, Flowing)]
     if len(flows) < len(branches) or len(starts) < len(branches):
@@ -313,17 +371,17 @@ def _merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: 
         for b, start, flowing in zip(branches, starts, flows, strict=True)
     )
     if len(flows) == 1:
-        named.flow = flows[0]
         return _single(use.name, shapes[0], flows[0])
     name = context.scope.prefix + use.name
+    place = context.place(use.span)
     spans = {n: a.place.span for n, a in arguments.items()}
     marks = tuple(b.span for b in branches)
     check = LayerCheck(walk.reporter, walk.builder, name, place, spans, marks, tuple(flows))
     output = layer.infer(tuple(f.type for f in flows), check)
     if isinstance(output, Failed):
         return Run(FAILED)
-    named.flow = walk.builder.add_node(name, layer, flows, output, place)
-    return Run(named.flow, (Merge(use.name, named.flow.id, shapes),))
+    result = walk.builder.add_node(name, layer, flows, output, place)
+    return Run(result, (Merge(use.name, result.id, shapes),))
 
 
 def _single(name: str, branch: Branch, flow: Flowing) -> Run:
@@ -338,28 +396,46 @@ def run_block(walk: Walk, block: Block, use: LayerUse, context: Context, flow: F
     """Runs a block: its parameters from the use, then its layers in a scope of its own."""
     walk.used.add(block)
     named = walk.declare(use.name, use.name_span, context)
-    place = context.place(use.span)
-    if block in walk.active:
-        chain = " → ".join(f"`{b.name}`" for b in [*walk.active[walk.active.index(block) :], block])
-        message = f"the block `{block.name}` uses itself: {chain}"
-        named.flow = walk.reporter.error(RECURSION, message, place)
+    named.flow = FAILED
+    if block.layers is None:
         return Run(FAILED)
+    place = context.place(use.span)
+    if _is_recursive(walk, block, use):
+        active = [b for b, _ in walk.active]
+        chain = " → ".join(f"`{b.name}`" for b in [*active[active.index(block) :], block])
+        message = f"the block `{block.name}` uses itself: {chain}"
+        return Run(walk.reporter.error(RECURSION, message, place))
+    arguments = collect_arguments(walk, use, tuple(block.params), context)
+    if isinstance(arguments, Failed):
+        return Run(FAILED)
+    named.flow = None
     named.scope = scope = Scope(context.scope, f"{context.scope.prefix}{use.name}.", entry=flow)
-    principal = next(iter(block.params), None)
-    arguments = collect_arguments(walk, use, principal, context)
-    placed = _key_places(use, arguments, tuple(block.params), context)
-    unknown_arguments(block.params, placed, f"the block `{block.name}`", walk.reporter)
+    what = f"the block `{block.name}`"
+    unknown_arguments(block.params, arguments, what, walk.reporter)
     frame = Frame(f"block `{block.name}`", use.span)
     inner = block_context(walk, block, context, scope, flow, frame)
     values = inner.environment.names
     assert isinstance(values, dict)
-    what = f"the block `{block.name}`"
     walk.binder.bind(block.params, arguments, inner, values, place, what)
     walk.binder.let(block.let, inner, values)
-    walk.active.append(block)
+    walk.active.append((block, scope))
     run = walk.sequence(block.layers, inner, flow)
     walk.active.pop()
     return _close(named, use.name, run, block.name)
+
+
+def _is_recursive(walk: Walk, block: Block, use: LayerUse) -> bool:
+    """Whether a block's name is written within a use of that block.
+
+    A block may well stand in another of its kind that it was passed to, as a wrapper in a wrapper.
+    """
+    scopes = [scope for active, scope in walk.active if active is block]
+    written_in = use.op.origin.scope
+    return (
+        bool(scopes)
+        and written_in is not None
+        and any(outer in scopes for outer in written_in.outwards())
+    )
 
 
 def block_context(

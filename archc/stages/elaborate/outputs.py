@@ -7,15 +7,17 @@ from collections.abc import Mapping as MappingOf
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import Failed
-from archc.graph.graph import Branch, Element, Output
-from archc.language.scope import Context, Flow, Flowing, Named, Scope
-from archc.language.tree import Entry, Mapping, Scalar, kind_of
+from archc.graph.graph import Branch, Output
+from archc.language.scope import Context, Flow, Flowing, Scope
+from archc.language.tree import Entry, Mapping, Scalar, kind_of, shown
 from archc.language.values import Argument
 from archc.stages.elaborate.branches import run_branch
 from archc.stages.elaborate.walk import Walk
 
 NO_OUTPUT = Rule("outputs/none", "the network has no output", "a model gives something back")
-NAME = Rule("outputs/name", "an output's name is no name", "it becomes the model's output name")
+NAME_TWICE = Rule(
+    "outputs/name-twice", "two outputs have one name", "the model gives an output under its name"
+)
 UNUSED = Rule(
     "layer/unused", "no output needs a layer", "it is left out of the model, its weights too"
 )
@@ -40,6 +42,9 @@ def run_outputs(
         if isinstance(name, Failed):
             failed = name
             continue
+        if any(output.name == name for output in outputs):
+            message = f"two outputs are called `{name}`"
+            failed = walk.reporter.error(NAME_TWICE, message, context.place(entry.key.span))
         output = _run_output(walk, name, entry, last, context)
         if isinstance(output, Failed):
             failed = output
@@ -64,15 +69,14 @@ def _run_output(
         return walk.reporter.error(OUTPUT_FORM, message, place)
     for part in entry.value:
         if part.key.text not in ("from", "layers", "when"):
-            message = f"`{part.key.text}` is no part of a side output"
+            message = f"`{shown(part.key.text)}` is no part of a side output"
             helps = ("write `{from: PATH, layers: {…}}`",)
             at = context.place(part.key.span)
             return walk.reporter.error(OUTPUT_FORM, message, at, helps=helps)
+    # A list is numbered from 0 under the output's name, which a scope of layers may have as well.
     known = context.scope.names.get(name)
-    if known is None or known.scope is None:
-        scope = Scope(context.scope, f"{name}.")
-    else:
-        scope = known.scope
+    beside = known.scope.names if known is not None and known.scope is not None else {}
+    scope = Scope(context.scope, f"{name}.", names=beside)
     run = run_branch(walk, entry.value, scope, "", context, last)
     if run is None:
         return None
@@ -104,20 +108,17 @@ def pick_outputs(
     return failed if failed is not None else outputs
 
 
-def warn_unused(walk: Walk, outputs: list[Output], elements: list[Element]) -> None:
-    """Warns of each layer that no output needs, the first of a run alone."""
+def warn_unused(walk: Walk, outputs: list[Output]) -> None:
+    """Warns of each layer that no output needs and no other layer takes: the end of a dead part.
+
+    Reports:
+        layer/unused.
+    """
     needed = walk.builder.needed(outputs)
     count = len(walk.builder.inputs)
-    fed = {i for n in walk.builder.nodes for i in n.inputs}
+    taken = {value for node in walk.builder.nodes for value in node.inputs}
     for index, node in enumerate(walk.builder.nodes):
-        value = count + index
-        if value not in needed and value not in fed:
+        if count + index not in needed and count + index not in taken:
             message = f"no output needs `{node.name}`"
             helps = ("add it to `outputs`, or leave it out",)
             walk.reporter.warning(UNUSED, message, node.place, helps=helps)
-    del elements
-
-
-def root_names(inputs: MappingOf[str, Flow], spans: MappingOf[str, Span]) -> dict[str, Named]:
-    """The names that stand at the root before the first layer: the inputs."""
-    return {name: Named(spans[name], flow) for name, flow in inputs.items() if name != "input"}

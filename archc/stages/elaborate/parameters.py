@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.place import Place, Span
@@ -11,9 +12,10 @@ from archc.language.evaluate import Evaluator
 from archc.language.parameter_type import ParameterType, accept, type_of
 from archc.language.scope import Context
 from archc.language.spec import Parameter, SpecFile
-from archc.language.tree import Entry, Tree
+from archc.language.tree import Entry, Tree, has_expression
 from archc.language.values import Argument, Text, Value, describe, type_name
 from archc.layers.catalog import OPS
+from archc.shapes.size import Form
 
 REQUIRED = Rule(
     "params/required", "a required parameter has no value",
@@ -33,11 +35,12 @@ class Binder:
     def __init__(self, evaluator: Evaluator, reporter: Reporter) -> None:
         self._evaluator = evaluator
         self._reporter = reporter
+        self._default_types: dict[Parameter, ParameterType] = {}
 
     def bind(
         self,
         params: Mapping[str, Parameter],
-        given: Mapping[str, Argument],
+        given: Mapping[str, Argument | Tree],
         context: Context,
         values: dict[str, Value | Failed],
         missing: Place,
@@ -45,15 +48,21 @@ class Binder:
     ) -> None:
         """Puts the value of each parameter into `values`, which the context's names include.
 
-        `missing` is marked where a required parameter has no value; `what` names the owner.
+        What is given as a tree, as in a variant, is evaluated where its parameter stands, so it may
+        use the parameters above. `missing` is marked where a required parameter has no value;
+        `what` names the owner.
         """
         for name, parameter in params.items():
             argument = given.get(name)
             if argument is not None:
-                values[name] = self._given(parameter, argument, context, what)
+                if not isinstance(argument, Argument):
+                    argument = self._evaluator.argument(argument, context)
+                kind = parameter.type or self._default_type(parameter, context)
+                values[name] = self._check(parameter, kind, argument, context, what)
             elif parameter.default is not None:
                 argument = self._evaluator.argument(parameter.default, context)
-                values[name] = self._check(parameter, parameter.type, argument, context, what)
+                kind = parameter.type or _type_given(argument.value, context)
+                values[name] = self._check(parameter, kind, argument, context, what)
             elif parameter.type is None:
                 values[name] = FAILED  # its declaration is reported
             else:
@@ -62,6 +71,14 @@ class Binder:
                 values[name] = self._reporter.error(
                     REQUIRED, message, missing, related=related, helps=(f"add `{name}: …`",)
                 )
+
+    def check_defaults(self, params: Mapping[str, Parameter], context: Context, what: str) -> None:
+        """Checks the defaults that hang on no other value, where a block is not used."""
+        for parameter in params.values():
+            if parameter.default is not None:
+                argument = self._evaluator.argument(parameter.default, context)
+                kind = parameter.type or _type_given(argument.value, context)
+                self._check(parameter, kind, argument, context, what)
 
     def let(
         self, entries: tuple[Entry, ...], context: Context, values: dict[str, Value | Failed]
@@ -74,20 +91,18 @@ class Binder:
                 value = self._reporter.error(TYPE, message, context.place(entry.key.span))
             values[entry.key.text] = value
 
-    def _given(
-        self, parameter: Parameter, argument: Argument, context: Context, what: str
-    ) -> Value | Failed:
-        kind = parameter.type
-        if kind is None and parameter.default is not None:
-            kind = self._default_type(parameter.default, context)
-        return self._check(parameter, kind, argument, context, what)
-
-    def _default_type(self, default: Tree, context: Context) -> ParameterType | None:
+    def _default_type(self, parameter: Parameter, context: Context) -> ParameterType | None:
         """The type that a default gives, where it can be evaluated; its mistakes show when used."""
-        value = Evaluator(Reporter()).value(default, context)
-        if isinstance(value, Failed) or value is None:
+        default = parameter.default
+        if default is None:
             return None
-        return type_of(value, lambda text: names_layer(text, context.file))
+        known = self._default_types.get(parameter)
+        if known is not None:
+            return known
+        kind = _type_given(Evaluator(Reporter()).value(default, context), context)
+        if kind is not None and not has_expression(default):
+            self._default_types[parameter] = kind
+        return kind
 
     def _check(
         self,
@@ -128,13 +143,15 @@ class Binder:
             limit = self._evaluator.value(bound, context)
             if isinstance(limit, Failed):
                 return FAILED
-            is_number = isinstance(limit, int | float) and not isinstance(limit, bool)
-            if not is_number or not isinstance(value, int | float):
-                message = f"`{describe(limit)}` does not bound a {type_name(value)}"
+            numbers = _numbers(value)
+            if not _is_number(limit) or numbers is None:
+                message = f"`{describe(limit)}` cannot bound `{describe(value)}`, {_kind(value)}"
                 return self._reporter.error(BOUND, message, context.place(bound.span))
-            assert isinstance(limit, int | float)
-            if value < limit if words == "at least" else value > limit:
-                message = f"`{parameter.name}` is {words} {limit}, not {describe(value)}"
+            wrong = [n for n in numbers if (n < limit if words == "at least" else n > limit)]
+            if wrong:
+                message = (
+                    f"`{parameter.name}` is {words} {describe(limit)}, not {describe(wrong[0])}"
+                )
                 return self._reporter.error(
                     RANGE, message, argument.place, related=(Related(bound.span, "declared here"),)
                 )
@@ -152,6 +169,30 @@ class Binder:
         message = f"`{parameter.name}` is one of {listed}, not `{describe(value)}`"
         related = (Related(parameter.choices.span, "declared here"),)
         return self._reporter.error(RANGE, message, argument.place, related=related)
+
+
+def _type_given(value: Value | Failed, context: Context) -> ParameterType | None:
+    """The type that a value gives its parameter."""
+    if isinstance(value, Failed) or value is None:
+        return None
+    return type_of(value, lambda text: names_layer(text, context.file))
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(value: Value) -> list[float] | None:
+    """The numbers that a bound is for: a number or those of a list; a symbolic size has none."""
+    elements = value if isinstance(value, tuple) else (value,)
+    numbers = [v for v in elements if _is_number(v)]
+    others = [v for v in elements if not _is_number(v) and not isinstance(v, Form)]
+    return None if others else numbers
+
+
+def _kind(value: Value) -> str:
+    name = type_name(value)
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
 
 
 def names_layer(text: Text, file: SpecFile) -> bool:

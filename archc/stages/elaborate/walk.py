@@ -8,23 +8,33 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from archc.diagnostics.diagnostic import Related, Rule
-from archc.diagnostics.nearest import nearest
+from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Element
 from archc.language.evaluate import BOOL, Evaluator
-from archc.language.scope import Context, Environment, Flow, Flowing, Named, Scope
+from archc.language.scope import Context, Environment, Flow, Named, Scope
 from archc.language.spec import Block, SpecFile
-from archc.language.tree import Entry, Scalar, Tree, kind_of, shown
-from archc.language.values import Argument, LayerValue, Text, Value, describe, type_name
+from archc.language.tree import Entry, Scalar, Tree, is_name, kind_of, shown
+from archc.language.values import Argument, Text, describe, type_name
 from archc.stages.elaborate.builder import GraphBuilder
 from archc.stages.elaborate.parameters import Binder
 
-LAYER_BOUND = 50_000
+STEP_BOUND = 100_000
+"""Layers, scopes, branches and rounds of loops; what a hostile spec may make the walk do."""
+
 REPEAT_BOUND = 10_000
-DEPTH_BOUND = 60
+DEPTH_BOUND = 32
+"""Sequences within each other, through blocks and branches; a bound on the stack."""
+
+SUGGESTION_BOUND = 100
+"""Unknown paths that get a suggestion, which takes a look at all layers."""
+
+UNKNOWN_ROOT = "?"
+"""The prefix of a block that is checked without a use: where it will stand is not known."""
 
 NAME = Rule("layer/name", "a layer's name is no name", "it becomes a part of the weights' names")
 NAME_TWICE = Rule(
@@ -64,9 +74,11 @@ class Walk(ABC):
         self.evaluator = Evaluator(reporter)
         self.binder = Binder(self.evaluator, reporter)
         self.builder = GraphBuilder()
-        self.active: list[Block] = []
+        self.active: list[tuple[Block, Scope]] = []
         self.used: set[Block] = set()
         self.depth = 0
+        self._steps = 0
+        self._suggestions = 0
 
     @abstractmethod
     def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
@@ -85,10 +97,8 @@ class Walk(ABC):
         """Runs a layer without modifiers under this name; the overrides are a first copy's."""
 
     @abstractmethod
-    def modified(
-        self, tree: Tree, name: str | None, name_span: Span, context: Context, flow: Flow
-    ) -> Run:
-        """Runs a layer with its modifiers; in a list the name is None."""
+    def modified(self, tree: Tree, key: Scalar | None, context: Context, flow: Flow) -> Run:
+        """Runs a layer with its modifiers; the key names it in a mapping, in a list it is None."""
 
     @abstractmethod
     def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
@@ -106,13 +116,15 @@ class Walk(ABC):
 
     def declare(self, name: str, span: Span, context: Context) -> Named:
         """Enters a name into the context's scope; a name used twice is reported."""
-        named = Named(span, is_maybe=not context.is_certain)
+        is_numbered = name.isdigit() and not context.scope.is_counted
+        named = Named(span, is_maybe=is_numbered or not context.is_certain)
         known = context.scope.names.get(name)
         if name == "input":
             self.reporter.error(RESERVED, "no layer may be called `input`", context.place(span))
-        elif known is not None and context.is_certain and not known.is_maybe:
+        elif known is not None and not named.is_maybe and not known.is_maybe:
+            path = f"{context.scope.prefix}{name}".removeprefix(UNKNOWN_ROOT)
             self.reporter.error(
-                NAME_TWICE, f"the name `{context.scope.prefix}{name}` is used twice",
+                NAME_TWICE, f"the name `{path}` is used twice",
                 context.place(span), label="again here",
                 related=(Related(known.span, "first used here"),) if known.span != span else (),
             )  # fmt: skip
@@ -125,18 +137,18 @@ class Walk(ABC):
         value = self.evaluator.scalar(key, context)
         if isinstance(value, Failed):
             return FAILED
-        text = describe(value) if isinstance(value, int) and not isinstance(value, bool) else value
-        if (
-            isinstance(text, str)
-            and text
-            and all(c.isascii() and (c.isalnum() or c in "_-") for c in text)
-        ):
-            return str(text)
-        found = shown(key.text) if text is value else describe(value)
-        helps = ("quote a name that YAML reads as something else",) if value is None or isinstance(
-            value, bool | float
-        ) else ()  # fmt: skip
-        message = f"`{found}` is no name: names have letters, digits, `_` and `-`"
+        is_whole = isinstance(value, int) and not isinstance(value, bool)
+        if is_whole or isinstance(value, Text):
+            text = str(value)
+            if is_name(text):
+                return text
+        found = describe(value) if "$" in key.text else key.text
+        helps: tuple[str, ...] = ()
+        if "." in found:
+            helps = ("a dot stands between the names of a path, and in none",)
+        elif not isinstance(value, str):
+            helps = ("quote a name that YAML reads as something else",)
+        message = f"`{shown(found)}` is no name: names have letters, digits, `_` and `-`"
         return self.reporter.error(NAME, message, context.place(key.span), helps=helps)
 
     def condition(self, tree: Tree, context: Context) -> bool | Failed:
@@ -144,8 +156,10 @@ class Walk(ABC):
         value = self.evaluator.value(tree, context)
         if isinstance(value, bool | Failed):
             return value
-        message = f"a condition is `true` or `false`, not the {type_name(value)} {describe(value)}"
-        return self.reporter.error(BOOL, message, context.place(tree.span))
+        found = "null" if value is None else f"the {type_name(value)} `{describe(value)}`"
+        message = f"a condition is `true` or `false`, not {found}"
+        helps = ("write `$(…)` around an expression",) if isinstance(value, Text) else ()
+        return self.reporter.error(BOOL, message, context.place(tree.span), helps=helps)
 
     def count(self, tree: Tree, context: Context) -> int | Failed:
         """The number of copies of a `repeat`."""
@@ -165,12 +179,13 @@ class Walk(ABC):
         if isinstance(value, Failed):
             return FAILED
         if isinstance(value, float):
-            text = argument.tree.text if isinstance(argument.tree, Scalar) else str(value)
+            written = argument.tree if isinstance(argument.tree, Scalar) else None
+            text = written.text if written is not None and "$" not in written.text else value
             message = f"YAML reads the path `{text}` as a number"
             helps = (f"quote it: `'{text}'`",)
             return self.reporter.error(NUMBER_PATH, message, argument.place, helps=helps)
         if isinstance(value, int) and not isinstance(value, bool):
-            value = Text(str(value), context.origin)
+            value = Text(describe(value), context.origin)
         if not isinstance(value, Text):
             message = f"a path is the name of a layer, not {kind_of(argument.tree)}"
             return self.reporter.error(WRONG_PATH, message, argument.place)
@@ -185,10 +200,11 @@ class Walk(ABC):
         found = scope.find(path)
         if found is not None:
             return found
-        if not context.is_certain or any(s.prefix == "?" for s in scope.outwards()):
+        if not context.is_certain or any(s.prefix == UNKNOWN_ROOT for s in scope.outwards()):
             return FAILED  # an unused block may be used where the path exists
-        near = nearest(path, scope.reachable())
-        helps = (f"did you mean `{near}`?",) if near else ()
+        self._suggestions += 1
+        is_shown = self._suggestions <= SUGGESTION_BOUND
+        helps = did_you_mean(path, scope.reachable()) if is_shown else ()
         message = f"no layer above is called `{shown(path)}`"
         return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps)
 
@@ -200,12 +216,17 @@ class Walk(ABC):
         flow = found[1].flow
         return flow if flow is not None else FAILED
 
-    def is_too_large(self, place: Place) -> bool:
-        """Whether the network has grown beyond its bound, which is reported."""
-        if len(self.builder.nodes) < LAYER_BOUND:
-            return False
-        self.reporter.error(TOO_MANY, f"the network has more than {LAYER_BOUND} layers", place)
-        return True
+    def step(self, place: Place) -> bool:
+        """Counts a step of the walk; false beyond the bound, which is reported once."""
+        self._steps += 1
+        if self._steps == STEP_BOUND + 1:
+            message = f"the network has more than {STEP_BOUND} layers, branches and rounds of loops"
+            self.reporter.error(TOO_MANY, message, place)
+        return self._steps <= STEP_BOUND
+
+
+Carried: TypeAlias = tuple[tuple[str | None, Argument], ...]
+"""The arguments that a layer value brings along; the principal one under None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +240,7 @@ class LayerUse:
         name_span: where the layer's name is written.
         principal: the value of the op's key, if it is one argument.
         arguments: the named arguments that are written.
-        carried: the arguments that a layer value brings along; the principal one under None.
+        carried: the arguments that a layer value brings along.
         overrides: the arguments of a first copy, which come before the others.
     """
 
@@ -229,7 +250,7 @@ class LayerUse:
     name_span: Span
     principal: Tree | None
     arguments: tuple[Entry, ...]
-    carried: tuple[tuple[str | None, Argument], ...] = ()
+    carried: Carried = ()
     overrides: tuple[Entry, ...] = ()
 
 
@@ -253,18 +274,4 @@ class BranchRun:
     is_list: bool
 
 
-def known_type(flow: Flow) -> Flowing | None:
-    """What flows, where it is known."""
-    return flow if isinstance(flow, Flowing) else None
-
-
-def value_of(value: LayerValue | Text) -> tuple[Text, tuple[tuple[str | None, Argument], ...]]:
-    """The name of a layer value and the arguments that it carries."""
-    if isinstance(value, LayerValue):
-        return value.name, value.arguments
-    return value, ()
-
-
-__all__ = [
-    "BranchRun", "LayerUse", "MergeUse", "Run", "Value", "Walk", "known_type", "value_of",
-]  # fmt: skip
+__all__ = ["BranchRun", "Carried", "LayerUse", "MergeUse", "Run", "Walk"]

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 from archc.diagnostics.diagnostic import Related
 from archc.diagnostics.machine import render_json
@@ -13,8 +12,7 @@ NET = Source("net.yaml", "layers:\n  a: relu\n  b: [c]\n")
 
 def test_every_part_is_in_the_document() -> None:
     span = span_of(NET, "[c]")
-    found = replace(
-        error_at(span, "wrong"),
+    found = error_at(span, "wrong")._replace(
         place=Place(span, (Frame("block `x`", span_of(NET, "layers")),)),
         label="here",
         related=(Related(span_of(NET, "relu"), "and here"),),

@@ -22,6 +22,7 @@ def test_a_report_keeps_all_its_parts() -> None:
         GROUPS, "wrong", at, label="x", related=iter([related]), notes=["n"], helps=iter("h")
     )
     assert token is FAILED
+    assert repr(token) == "FAILED"
     assert reporter.diagnostics == (
         Diagnostic(GROUPS, Severity.ERROR, "wrong", at, "x", (related,), ("n",), ("h",)),
     )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -35,8 +34,9 @@ layers:
 
 
 def test_the_users_line_is_shown_with_carets_under_the_span() -> None:
-    found = replace(
-        error_at(Span(NET, 12, 15, 12, 16), "`groups: 3` does not divide 64 input channels"),
+    found = error_at(
+        Span(NET, 12, 15, 12, 16), "`groups: 3` does not divide 64 input channels"
+    )._replace(
         label="must divide 64 and 128",
         notes=("`stem` gives float32 (N, 64, 112, 112), from specs/net.yaml:9:5",),
         helps=("use a divisor of 64, for example 2",),
@@ -58,8 +58,7 @@ error[conv/groups]: `groups: 3` does not divide 64 input channels
 def test_further_places_follow_with_their_labels() -> None:
     other = Source("lib/blocks.yaml", "archc: 1\nblocks: {}\n")
     binary = Source("weights.safetensors", "")
-    found = replace(
-        error_at(span_of(NET, "conv: 64", 1)),
+    found = error_at(span_of(NET, "conv: 64", 1))._replace(
         related=(
             Related(span_of(NET, "stem"), "gives 64 channels"),
             Related(span_of(other, "blocks"), "defined here"),
@@ -93,7 +92,7 @@ def test_the_uses_that_led_there_follow_from_the_innermost_out() -> None:
         Frame("block `inner`", span_of(NET, "inner: 64")),
     )
     span = span_of(NET, "groups: 3")
-    found = replace(error_at(span), place=Place(span, trail))
+    found = error_at(span)._replace(place=Place(span, trail))
     assert render_text([found]) == (
         """\
 error[conv/groups]: `groups: 3` does not divide 64
@@ -117,15 +116,15 @@ error[conv/groups]: `groups: 3` does not divide 64
 def test_a_long_trail_is_shown_at_its_ends() -> None:
     span = span_of(NET, "groups: 3")
     trail = tuple(Frame(f"block `b{i}`", span_of(NET, "outer")) for i in range(9))
-    text = render_text([replace(error_at(span), place=Place(span, trail))])
+    text = render_text([error_at(span)._replace(place=Place(span, trail))])
     assert re.findall(r"in block `(b\d)`", text) == ["b8", "b7", "b6", "b2", "b1", "b0"]
     assert "  = note: 3 further uses in between" in text
 
 
 def test_a_span_of_several_lines_is_marked_to_the_end_of_its_first() -> None:
     start = span_of(NET, "add:")
-    found = replace(
-        error_at(Span(NET, start.line, start.column, start.line + 3, 9)), label="both branches"
+    found = error_at(Span(NET, start.line, start.column, start.line + 3, 9))._replace(
+        label="both branches"
     )
     assert render_text([found]) == (
         """\
@@ -165,7 +164,7 @@ def test_an_empty_span_or_one_beyond_the_line_has_one_caret(
 
 @pytest.mark.parametrize("span", [Span(Source("w.pt", ""), 1, 1, 1, 1)])
 def test_a_source_without_text_shows_its_name_alone(span: Span) -> None:
-    found = replace(error_at(span, "`fc.weight` is missing"), helps=("retrain",))
+    found = error_at(span, "`fc.weight` is missing")._replace(helps=("retrain",))
     assert render_text([found]) == (
         """\
 error[conv/groups]: `fc.weight` is missing
@@ -206,8 +205,9 @@ def test_lines_end_where_yaml_says(end: str) -> None:
 
 
 def test_what_a_message_quotes_is_escaped() -> None:
-    found = replace(
-        error_at(Span(Source("a\x1b\n.yaml", ""), 1, 1, 1, 1), "`a\x1b[2Jb` is no `\n\tname`"),
+    found = error_at(
+        Span(Source("a\x1b\n.yaml", ""), 1, 1, 1, 1), "`a\x1b[2Jb` is no `\n\tname`"
+    )._replace(
         notes=("first\nthen `\u2066`",),
     )
     assert render_text([found]) == (
@@ -223,7 +223,7 @@ error[conv/groups]: `a\\x1b[2Jb` is no `\\n\\tname`
 
 def test_a_long_line_is_cut_on_both_sides_of_the_span() -> None:
     line = "long: {" + "a: 1, " * 40 + "groups: 3, " + "b: 2, " * 40 + "}"
-    found = replace(error_at(span_of(Source("a.yaml", line), "groups: 3")), label="here")
+    found = error_at(span_of(Source("a.yaml", line), "groups: 3"))._replace(label="here")
     text = render_text([found], width=60)
     assert text.splitlines()[3:5] == [
         "1 | ..., a: 1, a: 1, a: 1, groups: 3, b: 2, b: 2, b: 2, b...",
@@ -250,8 +250,7 @@ def test_a_long_line_is_cut_where_the_span_is_not(marked: str, shown: str, marks
 
 
 def test_a_long_label_moves_below_its_marks() -> None:
-    found = replace(
-        error_at(span_of(NET, "groups: 3", 1)),
+    found = error_at(span_of(NET, "groups: 3", 1))._replace(
         label="must divide the channels of the input and those of the output",
     )
     assert render_text([found], width=60).splitlines()[3:6] == [
@@ -264,7 +263,7 @@ def test_a_long_label_moves_below_its_marks() -> None:
 def test_long_values_are_cut_in_the_middle_and_long_messages_wrapped() -> None:
     span = Span(Source("a.yaml", ""), 1, 1, 1, 1)
     message = f"`{'x' * 300}` is no name of an op or a block, and no parameter has it, unlike `y`"
-    found = replace(error_at(span, message), helps=("write\n  " + "word " * 12,))
+    found = error_at(span, message)._replace(helps=("write\n  " + "word " * 12,))
     assert render_text([found], width=60) == (
         """\
 error[conv/groups]: `xxxxxxxxx...xxxxxxxx` is no name of an
@@ -293,8 +292,8 @@ def test_the_summary_counts_what_is_shown_and_what_is_not() -> None:
 
 
 def test_colour_only_paints() -> None:
-    found = replace(
-        error_at(span_of(NET, "groups: 3", 1)), label="here", notes=("why",), helps=("how",)
+    found = error_at(span_of(NET, "groups: 3", 1))._replace(
+        label="here", notes=("why",), helps=("how",)
     )
     painted = render_text([found, warning_at(span_of(NET, "stem"))], color=True)
     plain = render_text([found, warning_at(span_of(NET, "stem"))])
@@ -313,8 +312,7 @@ def anywhere(draw: st.DrawFn) -> Diagnostic:
     numbers = st.tuples(st.integers(1, 4), st.integers(1, 160))
     (line, column), (end_line, end_column) = sorted((draw(numbers), draw(numbers)))
     span = Span(source, line, column, end_line, end_column)
-    return replace(
-        error_at(span, draw(text)),
+    return error_at(span, draw(text))._replace(
         label=draw(text),
         related=(Related(span, draw(text)),),
         notes=(draw(text),),

@@ -143,6 +143,13 @@ def test_equality_is_decided(a: Size, b: Size, domains: dict[str, Domain], verdi
         (product([H, W]), 2, {}, Never()),
         (product([H, add(H, 1)]), 2, {}, Always()),
         (floor_div(product([H, W]), 2), 3, {"H": Domain(multiple_of=6)}, Always()),
+        (floor_div(product([H, floor_div(product([H, W]), 2)]), 3), 2, {}, Never()),
+        (
+            floor_div(product([H, floor_div(product([H, W]), 2)]), 3),
+            2,
+            {"H": Domain(multiple_of=6)},
+            Always(),
+        ),
     ],
 )
 def test_divisibility_is_decided(
@@ -169,6 +176,11 @@ def test_divisibility_is_decided(
         (product([H, W]), 1, {}, Bound("H", 1)),
         (product([H, W]), 12, {"W": Domain(3)}, Bound("H", 4)),
         (product([H, H]), 12, {}, Undecided()),
+        (product([H, H]), 9, {"H": Domain(3)}, Bound("H", 3)),
+        (product([H, floor_div(W, 8)]), 1, {}, Bound("W", 8)),
+        (add(floor_div(H, PERIOD_BOUND), H), 9, {"H": Domain(1, 5)}, Bound("H", 9)),
+        (add(floor_div(H, PERIOD_BOUND + 1), H), 9, {}, Undecided()),
+        (subtract(10**6, H), 9, {"H": Domain(1, 10**6)}, Undecided()),
     ],
 )
 def test_a_lower_bound_is_found(

@@ -1,0 +1,130 @@
+"""`archc build`: compiles a spec and a checkpoint to an ONNX model."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, BinaryIO
+
+import typer
+
+from archc.cli.options import SetOption, SpecArgument, VariantOption
+from archc.cli.progress import Progress
+from archc.cli.report import SPEC_ERRORS, end_on_errors, show
+from archc.cli.settings import choices
+from archc.cli.terminal import put, put_aside, say
+from archc.diagnostics.reporter import Failed, Reporter
+
+if TYPE_CHECKING:
+    from archc.pipeline import BuildResult
+
+app = typer.Typer(rich_markup_mode=None)
+
+STANDARD_OUTPUT = "-"
+
+
+@app.command()
+def build(
+    spec: SpecArgument,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="The model's file, its folder, or - for standard output.  [default: NAME.onnx]",
+            show_default=False,
+        ),
+    ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            "--weights",
+            "-w",
+            metavar="FILE",
+            help="A checkpoint: safetensors, or what torch.save writes. Without one, weights are "
+            "random.",
+        ),
+    ] = None,
+    variant: VariantOption = None,
+    settings: SetOption = None,
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            metavar="NAME=PATH",
+            help="Give this layer's output instead of the spec's outputs. May be given several "
+            "times.",
+        ),
+    ] = None,
+    opset: Annotated[
+        int | None, typer.Option("--opset", metavar="N", help="The version of ONNX's operators.")
+    ] = None,
+    external_data: Annotated[
+        bool,
+        typer.Option("--external-data", help="Put the weights into a second file, FILE.data."),
+    ] = False,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", min=0, help="What random weights are drawn with.")
+    ] = 0,
+) -> None:
+    """Compile a spec to an ONNX model."""
+    from archc.pipeline import DEFAULT_OPSET, build_model, load_spec
+
+    reporter = Reporter()
+    chosen = choices(variant, settings, reporter, outputs)
+    loaded = load_spec(spec, reporter)
+    if isinstance(loaded, Failed) or reporter.has_errors:
+        show(reporter.diagnostics)
+        raise typer.Exit(SPEC_ERRORS)
+    name = chosen.variant or loaded.variant or loaded.name
+    target = _target(output, name)
+    with Progress(f"writing {name}") as progress:
+        result = build_model(
+            loaded,
+            target,
+            reporter,
+            choices=chosen,
+            weights=weights,
+            seed=seed,
+            opset=DEFAULT_OPSET if opset is None else opset,
+            external_data=True if external_data else None,
+            progress=progress,
+        )
+    end_on_errors(reporter)
+    if isinstance(result, Failed):
+        raise typer.Exit(SPEC_ERRORS)
+    _report(result, is_aside=not isinstance(target, Path))
+
+
+def _target(output: str | None, name: str) -> Path | BinaryIO:
+    if output != STANDARD_OUTPUT:
+        path = Path("." if output is None else output)
+        return path / f"{name}.onnx" if path.is_dir() else path
+    if sys.stdout.isatty():
+        raise typer.BadParameter("a model is no text for a terminal: send `-o -` into a file")
+    return sys.stdout.buffer
+
+
+def _report(result: BuildResult, *, is_aside: bool) -> None:
+    """Says what was written; on standard error where the model itself is on standard output."""
+    from archc.analysis.cost import count_macs, count_parameters
+    from archc.analysis.readable import readable_bytes
+
+    for note in result.notes:
+        say("note", note)
+    if not result.is_trained:
+        say("warning", f"the weights are random, drawn with seed {result.seed}: nothing is trained")
+        say("help", "give a checkpoint: `--weights FILE`")
+    graph = result.graph
+    where = "standard output" if result.path is None else str(result.path)
+    if result.external_path is not None:
+        where += f" and {result.external_path}"
+    lines = [
+        f"{where}: {readable_bytes(result.bytes_written)}",
+        f"  network  {graph.variant or graph.name}: {count_parameters(graph):,} parameters, "
+        f"{count_macs(graph):,} MACs",
+        f"  weights  sha256 {result.weights_digest}",
+    ]
+    for line in lines:
+        (put_aside if is_aside else put)(line)

@@ -1,0 +1,50 @@
+"""Progress of long work: a line on a terminal that is written over, and nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, final
+
+from archc.analysis.readable import readable_bytes
+
+_SECONDS_BETWEEN = 0.1
+
+
+@final
+class Progress:
+    """Told how many bytes are done of how many, shows it on a terminal until it is left."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._is_shown = sys.stderr.isatty()
+        self._last_seconds = time.monotonic()
+        self._has_line = False
+
+    def __call__(self, done: int, total: int) -> None:
+        """Shows the progress, if some time has passed."""
+        now = time.monotonic()
+        if not self._is_shown or now - self._last_seconds < _SECONDS_BETWEEN:
+            return
+        self._last_seconds, self._has_line = now, True
+        share = 100 * done // max(total, 1)
+        amount = f"{readable_bytes(done)} of {readable_bytes(total)}"
+        _overwrite(f"{self._what}: {share} %, {amount}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._has_line:
+            _overwrite("")
+
+
+def _overwrite(line: str) -> None:
+    sys.stderr.write(f"\r\x1b[K{line}")
+    sys.stderr.flush()

@@ -1,0 +1,71 @@
+"""What the streams are: whether they take colours, how wide they are; and lines to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from archc.diagnostics.cells import cells, shorten
+
+WIDTH_OF_A_FILE = 100
+"""Cells of a line where no terminal says how many there are."""
+
+_COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;36", "good": "1;32"}
+
+
+def has_color(stream: TextIO) -> bool:
+    """Whether a stream is a terminal that takes colours (https://no-color.org)."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
+
+
+def paint(text: str, kind: str, stream: TextIO) -> str:
+    """The text in the colour of its kind, where the stream takes colours."""
+    return f"\x1b[{_COLORS[kind]}m{text}\x1b[0m" if has_color(stream) else text
+
+
+def width_of(stream: TextIO) -> int:
+    """The cells of a line of a stream."""
+    if not stream.isatty():
+        return WIDTH_OF_A_FILE
+    return shutil.get_terminal_size((WIDTH_OF_A_FILE, 24)).columns
+
+
+def put(text: str) -> None:
+    """Puts a result on standard output, and ends the line."""
+    sys.stdout.write(f"{text}\n")
+
+
+def put_aside(text: str) -> None:
+    """Puts a text that is no result on standard error, and ends the line."""
+    sys.stderr.write(f"{text}\n")
+
+
+def say(kind: str, text: str) -> None:
+    """Puts an error, a warning, a note or a help on standard error."""
+    put_aside(f"{paint(kind, kind, sys.stderr)}: {text}")
+
+
+def columns(rows: Iterable[Sequence[str]], aligned: str, *, width: int | None = None) -> list[str]:
+    """The rows as lines of columns, two cells apart.
+
+    `aligned` has `<` or `>` for each column; the last is cut where a line is wider than `width`.
+    """
+    table = [tuple(row) for row in rows]
+    widths = [max(map(cells, column)) for column in zip(*table, strict=True)]
+    lines = []
+    for row in table:
+        parts = []
+        for text, room, side in zip(row, widths, aligned, strict=True):
+            gap = " " * (room - cells(text))
+            parts.append(text + gap if side == "<" else gap + text)
+        line = "  ".join(parts).rstrip()
+        if width is not None and cells(line) > width:
+            before = cells("  ".join(parts[:-1])) + 2
+            line = "  ".join([*parts[:-1], shorten(row[-1], max(width - before, 8))])
+        lines.append(line)
+    return lines

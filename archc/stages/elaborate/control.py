@@ -1,0 +1,195 @@
+"""Control items: `do` once, `repeat` times, `for` each element, or `if` a condition holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.nearest import did_you_mean
+from archc.diagnostics.place import Span
+from archc.diagnostics.reporter import FAILED, Failed
+from archc.language.scope import Context
+from archc.language.spec import MODIFIERS
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
+from archc.language.values import Value, describe
+from archc.layers.catalog import OPS
+from archc.stages.elaborate.walk import Walk
+
+CONTROL = Rule(
+    "control/form", "a control item is not formed properly",
+    "`do` stands with one of `repeat`, `for` and `in`, `if` and `else`, or alone",
+)  # fmt: skip
+LOOP = Rule(
+    "control/loop", "a loop cannot be run", "each element of `in` gives the names of `for` a value"
+)
+
+_KEYS = ("do", "when", "repeat", "for", "in", "if", "else")
+_HEADS = ("for", "in", "if", "else")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A sequence that a control item stands for, and the names that it sees.
+
+    Attributes:
+        is_known: false where nobody knows whether, or how often, it stands there.
+    """
+
+    tree: Tree
+    context: Context
+    is_known: bool = True
+
+
+def is_control(item: Mapping) -> bool:
+    """Whether a list's item is a control item: it has `do`, or lacks it beside `for` or `if`."""
+    names = item.names
+    return "do" in names or (names[0] in _HEADS if names else False)
+
+
+def control_bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body]:
+    """The sequences that a control item stands for, in order.
+
+    Reports:
+        control/form, control/loop, and what its conditions and counts report.
+    """
+    for body in _bodies(walk, tree, context):
+        if not body.is_known:
+            body.context.scope.is_counted = False
+        if not walk.step(context.place(tree.span)):
+            yield Body(body.tree, body.context.uncertain(), is_known=False)
+            return
+        yield body
+
+
+def _bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body]:
+    parts = {e.key.text: e.value for e in tree}
+    if _malformed(walk, tree, parts, context):
+        yield Body(Sequence((), tree.span), context.uncertain(), is_known=False)
+        return
+    known = True
+    if "when" in parts:
+        holds = walk.condition(parts["when"], context)
+        if holds is False:
+            return
+        known = holds is True
+    inner = context if known else context.uncertain()
+    for body in _choose(walk, parts, inner):
+        yield Body(body.tree, body.context, body.is_known and known)
+
+
+def _choose(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Body]:
+    if "if" in parts:
+        yield from _choices(walk, parts, context)
+    elif "repeat" in parts:
+        count = walk.count(parts["repeat"], context)
+        if isinstance(count, Failed):
+            yield Body(parts["do"], context.uncertain(), is_known=False)
+            return
+        for _ in range(count):
+            yield Body(parts["do"], context)
+    elif "for" in parts:
+        yield from _loop(walk, parts, context)
+    else:
+        yield Body(parts["do"], context)
+
+
+def _malformed(walk: Walk, tree: Mapping, parts: dict[str, Tree], context: Context) -> bool:
+    for entry in tree:
+        key = entry.key.text
+        if key not in _KEYS:
+            message = f"`{shown(key)}` cannot stand beside `do`"
+            helps = did_you_mean(key, _KEYS)
+            if key in MODIFIERS:
+                message = f"the modifier `{key}` cannot stand beside `do`, only `when` can"
+            elif key in OPS:
+                helps = (f"write the layer into `do`: `do: [{{{key}: …}}]`",)
+            walk.reporter.error(CONTROL, message, context.place(entry.key.span), helps=helps)
+            return True
+    wrong, helps = _wrong_parts(parts)
+    if wrong:
+        place = context.place(tree.entries[0].key.span)
+        walk.reporter.error(CONTROL, wrong, place, helps=helps)
+    return bool(wrong)
+
+
+def _wrong_parts(parts: dict[str, Tree]) -> tuple[str, tuple[str, ...]]:
+    heads = [word for word in ("repeat", "for", "if") if word in parts]
+    if len(heads) > 1:
+        helps = ("put one control item into the `do` of the other",)
+        return f"`{heads[0]}` and `{heads[1]}` stand beside the same `do`", helps
+    if ("for" in parts) != ("in" in parts):
+        present, absent = ("for", "in") if "for" in parts else ("in", "for")
+        return f"`{present}` stands without `{absent}`", (f"add `{absent}: …`",)
+    if "else" in parts and "if" not in parts:
+        return "`else` stands without `if`", ("add `if: $(…)`",)
+    if "do" not in parts:
+        return f"`{heads[0]}` stands without `do`", ("add `do: […]` with the layers",)
+    return "", ()
+
+
+def _choices(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Body]:
+    holds = walk.condition(parts["if"], context)
+    if isinstance(holds, Failed):
+        for word in ("do", "else"):
+            if word in parts:
+                yield Body(parts[word], context.uncertain(), is_known=False)
+    elif holds:
+        yield Body(parts["do"], context)
+    elif "else" in parts:
+        yield Body(parts["else"], context)
+
+
+def _loop(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Body]:
+    names = _loop_names(walk, parts["for"], context)
+    unknown = context.binding(dict.fromkeys(names or (), FAILED)).uncertain()
+    rows = _rows(walk, parts["in"], context) if names is not None else FAILED
+    if isinstance(rows, Failed) or names is None:
+        if names is not None:
+            yield Body(parts["do"], unknown, is_known=False)
+        else:
+            yield Body(Sequence((), parts["do"].span), unknown, is_known=False)
+        return
+    is_row = isinstance(parts["for"], Sequence)
+    for row, span in rows:
+        values = row if is_row else (row,)
+        if isinstance(row, Failed) or isinstance(values, Failed):
+            yield Body(parts["do"], unknown, is_known=False)
+        elif not isinstance(values, tuple) or len(values) != len(names):
+            has = f"has {len(values)}" if isinstance(values, tuple) else f"is `{describe(values)}`"
+            message = f"`for` has {len(names)} names, but this row {has}"
+            walk.reporter.error(LOOP, message, context.place(span))
+            yield Body(parts["do"], unknown, is_known=False)
+        else:
+            bound: dict[str, Value | Failed] = dict(zip(names, values, strict=True))
+            yield Body(parts["do"], context.binding(bound))
+
+
+def _loop_names(walk: Walk, tree: Tree, context: Context) -> list[str] | None:
+    items = tree.items if isinstance(tree, Sequence) else (tree,)
+    names: list[str] = []
+    for item in items:
+        text = item.text if isinstance(item, Scalar) else ""
+        if not text.isidentifier() or not text.isascii() or text == "input" or text in names:
+            message = f"{kind_of(item)} is no name for `for`"
+            if text in names:
+                message = f"`for` has the name `{text}` twice"
+            elif text == "input":
+                message = "`input` is the tensor that enters, and no name for `for`"
+            walk.reporter.error(LOOP, message, context.place(item.span))
+            return None
+        names.append(text)
+    return names
+
+
+def _rows(walk: Walk, tree: Tree, context: Context) -> list[tuple[Value | Failed, Span]] | Failed:
+    if isinstance(tree, Sequence):
+        return [(walk.evaluator.value(item, context), item.span) for item in tree.items]
+    value = walk.evaluator.value(tree, context)
+    if isinstance(value, Failed):
+        return FAILED
+    if not isinstance(value, tuple):
+        message = f"`in` is a list, not `{describe(value)}`"
+        helps = ("write `in: $(range(n))` to count",) if isinstance(value, int) else ()
+        return walk.reporter.error(LOOP, message, context.place(tree.span), helps=helps)
+    return [(element, tree.span) for element in value]

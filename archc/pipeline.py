@@ -9,7 +9,6 @@ wraps these functions for Python programs and raises `SpecError` instead.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +47,14 @@ LABELS = Rule(
     "there are not as many labels as classes",
     "a name beside the wrong class is worse than none",
 )
+OUTPUT_NAME = Rule(
+    "outputs/name", "an output that the caller picks has a name that is none",
+    "it becomes the name of the model's output",
+)  # fmt: skip
+NAME_TAKEN = Rule(
+    "outputs/name-taken", "an output is called as an input or a weight is",
+    "the inputs, weights and outputs of a model share one space of names",
+)  # fmt: skip
 OPSET = Rule(
     "build/opset", "an opset is not one that is written",
     "operators differ from version to version; these are the tested ones",
@@ -216,7 +223,7 @@ def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Gra
         variants = [*([None] if complete else []), *file.variants]
     if not variants:
         _variant_needed(spec, reporter)
-    values, outputs = _arguments(file, choices)
+    values, outputs = _arguments(file, choices, reporter)
     found: list[Graph] = []
     for variant in variants:
         graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
@@ -242,7 +249,7 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
     variant = choices.variant or spec.variant
     if variant is None and not file.is_library and not is_complete(file, choices.settings):
         return _variant_needed(spec, reporter)
-    values, outputs = _arguments(file, choices)
+    values, outputs = _arguments(file, choices, reporter)
     graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
     if isinstance(graph, Failed):
         return FAILED
@@ -253,7 +260,10 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
     return Network(file, graph, rules, preprocess, labels)
 
 
-def _arguments(file: SpecFile, choices: Choices) -> tuple[dict[str, Argument], dict[str, Argument]]:
+def _arguments(
+    file: SpecFile, choices: Choices, reporter: Reporter
+) -> tuple[dict[str, Argument], dict[str, Argument]]:
+    """What the caller sets, and the paths of the outputs that the caller picks, by name."""
     values = {}
     for name, value in choices.settings.items():
         tree = value if isinstance(value, TREES) else to_tree(value, f"--set {name}={value}")
@@ -261,6 +271,9 @@ def _arguments(file: SpecFile, choices: Choices) -> tuple[dict[str, Argument], d
     outputs = {}
     for name, path in choices.outputs.items():
         tree = to_tree(path, f"--output {name}={path}")
+        if not _OUTPUT_NAME.fullmatch(name):
+            message = f"`{shown(name)}` is no name: names have letters, digits, `_`, `-` and dots"
+            reporter.error(OUTPUT_NAME, message, Place(tree.span))
         outputs[name] = Argument(Text(path, Origin(file, None)), tree, Place(tree.span))
     return values, outputs
 
@@ -277,6 +290,7 @@ def _beside(
     from archc.language.weight_rules import read_weight_rules
 
     file = spec.file
+    named = _check_names(graph, reporter)
     rules = read_weight_rules(file.weights, reporter)
     preprocess = _preprocess(spec, reporter, variant, values)
     labels: tuple[str, ...] | Failed = ()
@@ -286,7 +300,20 @@ def _beside(
             labels = _labels_that_fit(labels, file.labels.span, graph, reporter)
     if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
         return FAILED
-    return rules, preprocess, labels
+    return FAILED if isinstance(named, Failed) else (rules, preprocess, labels)
+
+
+def _check_names(graph: Graph, reporter: Reporter) -> Failed | None:
+    """Reports the outputs that have the name of an input or of a weight."""
+    taken = dict.fromkeys(graph.owned_weights(), "a weight")
+    taken |= {entry.name: "an input" for entry in graph.inputs}
+    failed: Failed | None = None
+    for output in graph.outputs:
+        if output.name in taken:
+            message = f"the output `{output.name}` is called as {taken[output.name]} is"
+            helps = ("give it a name of its own under `outputs`",)
+            failed = reporter.error(NAME_TAKEN, message, output.place, helps=helps)
+    return failed
 
 
 def _labels_that_fit(
@@ -294,8 +321,10 @@ def _labels_that_fit(
 ) -> tuple[str, ...]:
     """The labels, where they are as many as the first output has classes."""
     output = graph.outputs[0]
-    classes = graph.type_of(output.value).sizes[0]
-    if classes == len(labels):
+    given = graph.type_of(output.value)
+    classes = given.sizes[0] if given.sizes else 0
+    # Positions, as `argmax` gives them, stand for classes that are counted nowhere in their type.
+    if classes == len(labels) or not given.dtype.is_float:
         return labels
     message = f"there are {len(labels)} labels, but `{output.name}` has {classes} classes"
     helps = ("the model gets no labels; name them in the spec",)
@@ -377,7 +406,7 @@ def _write(
     model = lower(
         bound,
         opset=opset,
-        metadata=properties(bound, spec_digest(network.spec), network.preprocess, network.labels),
+        metadata=properties(bound, network.spec, network.preprocess, network.labels),
     )
     place = nowhere(str(target) if isinstance(target, Path) else "standard output")
     try:
@@ -397,16 +426,6 @@ def _write(
         network.graph, path, written.external_path, written.bytes_written, written.weights_digest,
         bound.is_trained, bound.seed, notes, reporter.diagnostics,
     )  # fmt: skip
-
-
-def spec_digest(spec: SpecFile) -> str:
-    """SHA-256 over the texts of a spec and of all that it imports, in the order imported."""
-    digest = hashlib.sha256()
-    for file in spec.all_files():
-        text = file.source.text.encode()
-        digest.update(f"{len(text)}\n".encode())
-        digest.update(text)
-    return digest.hexdigest()
 
 
 def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:

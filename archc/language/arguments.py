@@ -15,6 +15,7 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
+from archc.language.spec import MODIFIERS
 from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.shapes.size import Form
 
@@ -74,7 +75,9 @@ def unknown_arguments(
     for name, argument in arguments.items():
         if name not in names:
             helps = did_you_mean(name, names)
-            if not helps:
+            if name in MODIFIERS:
+                helps = (f"`{name}` is no argument: it stands beside the op, not among those",)
+            elif not helps:
                 listed = ", ".join(f"`{n}`" for n in names)
                 helps = (f"it takes {listed}" if names else "it takes no arguments",)
             message = f"{what} has no argument `{name}`"

@@ -29,9 +29,9 @@ def divisible(v: float, by: int = 8) -> int:
     n = max(by, floor((v + by/2) / by)·by), plus `by` if n < 0.9·v (Sandler et al., MobileNetV2).
 
     >>> divisible(32 * 1.1), divisible(11), divisible(3)
-    (40, 16, 8)
+    (32, 16, 8)
     """
-    n = max(by, int(v + by / 2) // by * by)
+    n = max(by, int((v + by / 2) // by) * by)
     return n + by if n < 0.9 * v else n
 
 

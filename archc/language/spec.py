@@ -13,6 +13,9 @@ LANGUAGE_VERSION = 1
 MODIFIERS = ("when", "from", "weights", "name", "repeat", "first")
 """Keys that may stand beside any layer, in the order of the language's table."""
 
+CONTROL_KEYS = ("do", "when", "repeat", "for", "in", "if", "else")
+"""Keys of a control item."""
+
 EVALUATED_KEYS = frozenset(
     ("params", "variants", "let", "input", "preprocess", "blocks", "layers", "outputs", "expect")
 )

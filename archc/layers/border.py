@@ -132,7 +132,7 @@ class Pad(Layer):
             index = output.axis_index(axis) or 0
             before[index], after[index] = amounts
         operands = [tensors[0], emit.constant(before + after, DType.INT64)]
-        if self.value != 0.0:
+        if self.mode == "zeros" and output.dtype.is_float:
             operands.append(emit.constant(self.value, output.dtype))
         mode = "constant" if self.mode == "zeros" else self.mode
         return emit.node("Pad", operands, mode=mode)

@@ -142,6 +142,7 @@ class Draft:
         Raises:
             InternalError: an output is named as an input, a weight or another output is.
         """
+        self._keep_pads()
         names = dict(self._inputs)
         weights = _Names()
         for tensor in self._weights.values():
@@ -155,6 +156,27 @@ class Draft:
         definitions = _name_nodes(nodes, names, values)
         used = dict.fromkeys(i for node in nodes for i in node.inputs if i in self._initializers)
         return definitions, tuple(self._renamed(value, names[value]) for value in used)
+
+    def _keep_pads(self) -> None:
+        """Gives the zeros of a Pad a sign, unless convolutions alone take what comes out of it.
+
+        ONNX Runtime folds a Pad of zeros into a pool after it. But the padding of a MaxPool is
+        below every number, and a pool with pads as wide as its kernel is not loaded. Zeros are
+        known there by their bytes, so that −0, which counts as 0 everywhere, keeps the two apart.
+        """
+        takers: dict[str, set[str]] = {}
+        for node in self._nodes:
+            for value in node.inputs:
+                takers.setdefault(value, set()).add(node.op_type)
+        for node in self._nodes:
+            if node.op_type != "Pad" or len(node.inputs) < 3:
+                continue
+            fill = self._initializers.get(node.inputs[2])
+            if fill is None or not fill.dtype.is_float or takers.get(node.outputs[0]) == {"Conv"}:
+                continue
+            if fill.source == pack(0.0, fill.dtype)[1]:
+                minus_zero = self.constant(node.scope, -0.0, fill.dtype)
+                node.inputs = (*node.inputs[:2], minus_zero.name)
 
     def _value(self) -> Tensor:
         self._count += 1

@@ -7,11 +7,13 @@ it, name its classes, and trace it to its spec; the weights' digest is added whe
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 
 from pydantic import JsonValue, TypeAdapter
 
 from archc.graph.graph import BoundGraph, Graph
+from archc.language.spec import SpecFile
 from archc.runtime.metadata import PREFIX, ModelRecord, format_metadata
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
@@ -22,14 +24,14 @@ DIGEST_KEY = f"{PREFIX}weights_digest"
 
 
 def properties(
-    bound: BoundGraph, spec_digest: str, preprocess: Preprocess | None, labels: tuple[str, ...]
+    bound: BoundGraph, spec: SpecFile, preprocess: Preprocess | None, labels: tuple[str, ...]
 ) -> dict[str, str]:
     """The properties of the model of a bound graph."""
     graph = bound.graph
     record = ModelRecord(
         version=__version__,
         spec=graph.name,
-        spec_digest=spec_digest,
+        spec_digest=spec_digest(spec),
         variant=graph.variant,
         parameters=_values(graph.parameters),
         preprocess=preprocess,
@@ -76,3 +78,13 @@ def _probabilities(graph: Graph) -> Iterator[str]:
             node = graph.node_of(node.inputs[0])
         if node is not None and node.layer.is_probability:
             yield output.name
+
+
+def spec_digest(spec: SpecFile) -> str:
+    """SHA-256 over the texts of a spec and of all that it imports, in the order imported."""
+    digest = hashlib.sha256()
+    for file in spec.all_files():
+        text = file.source.text.encode()
+        digest.update(f"{len(text)}\n".encode())
+        digest.update(text)
+    return digest.hexdigest()

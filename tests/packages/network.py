@@ -42,7 +42,7 @@ class Network:
         """The spec's text for an image of these sizes."""
         if not where and self.multiple_of > 1 and isinstance(height, str):
             step = f"{{multiple_of: {self.multiple_of}}}"
-            where = f"{height}: {step}, {width}: {step}"
+            where = ", ".join(f"{symbol}: {step}" for symbol in sorted({height, str(width)}))
         shape = f"[{self.channels}, {height}, {width}]"
         more = f", where: {{{where}}}" if where else ""
         return f"input: {{image: {{shape: {shape}{more}}}}}\nlayers:\n{self.layers}"

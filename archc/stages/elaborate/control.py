@@ -10,7 +10,7 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.language.scope import Context
-from archc.language.spec import MODIFIERS
+from archc.language.spec import CONTROL_KEYS, MODIFIERS
 from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
 from archc.language.values import Value, describe
 from archc.layers.catalog import OPS
@@ -24,7 +24,6 @@ LOOP = Rule(
     "control/loop", "a loop cannot be run", "each element of `in` gives the names of `for` a value"
 )
 
-_KEYS = ("do", "when", "repeat", "for", "in", "if", "else")
 _HEADS = ("for", "in", "if", "else")
 
 
@@ -97,9 +96,9 @@ def _choose(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Bo
 def _malformed(walk: Walk, tree: Mapping, parts: dict[str, Tree], context: Context) -> bool:
     for entry in tree:
         key = entry.key.text
-        if key not in _KEYS:
+        if key not in CONTROL_KEYS:
             message = f"`{shown(key)}` cannot stand beside `do`"
-            helps = did_you_mean(key, _KEYS)
+            helps = did_you_mean(key, CONTROL_KEYS)
             if key in MODIFIERS:
                 message = f"the modifier `{key}` cannot stand beside `do`, only `when` can"
             elif key in OPS:

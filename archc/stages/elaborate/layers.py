@@ -13,7 +13,7 @@ from archc.graph.graph import Branch, Group, Leaf, Merge
 from archc.graph.layer import Layer
 from archc.language.arguments import construct, unknown_arguments
 from archc.language.scope import Context, Flow, Flowing, Named, Scope
-from archc.language.spec import MODIFIERS, Block, SpecFile
+from archc.language.spec import CONTROL_KEYS, MODIFIERS, Block, SpecFile
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, shown
 from archc.language.values import Argument, InputValue, LayerValue, Text, Value, describe
 from archc.layers.catalog import OPS, layer_class
@@ -180,6 +180,8 @@ def _unknown_op(walk: Walk, use: LayerUse, file: SpecFile, context: Context) -> 
     later = next((e.key.text for e in use.arguments if e.key.text in candidates), None)
     if later is not None and (use.principal is not None or not helps):
         helps = (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
+    elif use.op in CONTROL_KEYS:
+        helps = ("a control item stands in a list of layers",)
     elif use.op in ("layers", *MODIFIERS):
         helps = ("a layer that is passed on is one op or block: define a block",)
     message = f"there is no op or block `{shown(use.op)}`"

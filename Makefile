@@ -60,8 +60,8 @@ clean:  ## remove the environments and all that was built
 	.venv-oracle/$(PIP_INSTALL) --no-deps torchvision==0.28.0
 	touch $@
 
-.venv-bench/installed: pyproject.toml
+.venv-bench/installed: pyproject.toml $(SOURCES)
 	$(PYTHON) -m venv .venv-bench
-	.venv-bench/$(PIP_INSTALL) -e '.[bench]'
+	.venv-bench/$(PIP_INSTALL) '.[bench]'
 	.venv-bench/$(PIP_INSTALL) --no-deps torchvision==0.28.0
 	touch $@

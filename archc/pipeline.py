@@ -9,8 +9,9 @@ wraps these functions for Python programs and raises `SpecError` instead.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
@@ -22,7 +23,7 @@ from archc.language.arguments import construct
 from archc.language.library import find_import, find_spec, not_found, nowhere, read_source
 from archc.language.settings import literal, to_tree
 from archc.language.spec import SpecFile
-from archc.language.tree import TREES, Scalar
+from archc.language.tree import TREES, Scalar, shown
 from archc.language.values import Argument, Origin, Text
 from archc.stages.elaborate import check_library, elaborate_spec, is_complete, root_context
 from archc.stages.parse import parse
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from archc.language.weight_rules import WeightRules
     from archc.onnx_io.writer import Progress
     from archc.runtime.preprocess import Preprocess
+    from archc.weights.checkpoint import Checkpoint
 
 T = TypeVar("T")
 
@@ -64,6 +66,8 @@ OUTPUT = Rule(
 )
 
 DEFAULT_OPSET = 17
+
+_OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +270,7 @@ def _arguments(
     """What the caller sets, and the paths of the outputs that the caller picks, by name."""
     values = {}
     for name, value in choices.settings.items():
-        tree = value if isinstance(value, TREES) else to_tree(value, f"--set {name}={value}")
+        tree = value if isinstance(value, TREES) else to_tree(value, f"--set {name}")
         values[name] = literal(tree, file)
     outputs = {}
     for name, path in choices.outputs.items():
@@ -371,7 +375,7 @@ def build_model(
         from archc.stages.bind import bind_drawn
 
         bound = bind_drawn(network.graph, seed)
-        return _write(network, bound, (), target, reporter, opset, external_data, progress)
+        return _write(network, bound, None, target, reporter, opset, external_data, progress)
     from archc.stages.bind import bind_checkpoint
     from archc.weights.checkpoint import file_place
     from archc.weights.readers import open_checkpoint
@@ -381,18 +385,27 @@ def build_model(
         return FAILED
     with checkpoint:
         place = file_place(str(weights))
-        found = bind_checkpoint(network.graph, checkpoint.tensors, network.rules, place, reporter)
+        found = bind_checkpoint(
+            network.graph, checkpoint.tensors, network.rules, place, reporter,
+            spare=_whole_weights(spec, choices),
+        )  # fmt: skip
         if isinstance(found, Failed):
             return FAILED
-        return _write(
-            network, found, checkpoint.notes, target, reporter, opset, external_data, progress
-        )
+        return _write(network, found, checkpoint, target, reporter, opset, external_data, progress)
+
+
+def _whole_weights(spec: Spec, choices: Choices) -> Collection[str]:
+    """The weights of the whole network, where the caller picks outputs that may not need all."""
+    if not choices.outputs:
+        return ()
+    whole = elaborate_network(spec, replace(choices, outputs={}), Reporter())
+    return () if isinstance(whole, Failed) else whole.graph.owned_weights().keys()
 
 
 def _write(
     network: Network,
     bound: BoundGraph,
-    notes: tuple[str, ...],
+    checkpoint: Checkpoint | None,
     target: Path | BinaryIO,
     reporter: Reporter,
     opset: int,
@@ -417,6 +430,10 @@ def _write(
     except BrokenPipeError:
         raise
     except OSError as error:
+        if checkpoint is not None and error.filename == checkpoint.path:
+            from archc.weights.readers import report_unreadable
+
+            return report_unreadable(error, checkpoint.path, reporter)
         message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
         return reporter.error(OUTPUT, message, place)
     if isinstance(written, Failed):
@@ -424,7 +441,8 @@ def _write(
     path = target if isinstance(target, Path) else None
     return BuildResult(
         network.graph, path, written.external_path, written.bytes_written, written.weights_digest,
-        bound.is_trained, bound.seed, notes, reporter.diagnostics,
+        bound.is_trained, bound.seed, () if checkpoint is None else checkpoint.notes,
+        reporter.diagnostics,
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@
     zoo         every variant of the zoo validated in one process, against `python -c pass`
     build       `archc build` from safetensors against `torch.onnx.export` of the same model
 
-Needs the packages of `make oracle`; `--pairs N` sets how often each pair is run.
+`archc` is measured as it is installed, not from the checkout; `--pairs N` sets how often each pair
+is run.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from benchmarks.paired import Comparison, compare, table
 from tests.zoo.oracle_answers import make_answers
 
 PYTHON = sys.executable
-ARCHC = [PYTHON, "-c", "from archc.cli.main import main; main()"]
+ARCHC = [str(Path(PYTHON).with_name("archc"))]
 MODELS = ("resnet50", "vgg16")
 
 
 def measure_validate(pairs: int) -> list[Comparison]:
     """Start-up: one variant, and the whole zoo in one process."""
-    nothing = [PYTHON, "-c", "pass"]
+    nothing = [PYTHON, "-I", "-c", "pass"]
     script = (
         "import archc\nfrom archc.language.library import zoo_specs\n"
         "for name in zoo_specs():\n    archc.validate(name)"
@@ -32,7 +33,7 @@ def measure_validate(pairs: int) -> list[Comparison]:
     return [
         compare("validate resnet50 / python -c pass", [*ARCHC, "validate", "resnet50"], nothing,
                 pairs=max(pairs * 3, 9)),
-        compare("validate the whole zoo / python -c pass", [PYTHON, "-c", script], nothing,
+        compare("validate the whole zoo / python -c pass", [PYTHON, "-I", "-c", script], nothing,
                 pairs=pairs),
     ]  # fmt: skip
 

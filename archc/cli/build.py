@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from archc.cli.options import SetOption, SpecArgument, VariantOption
+from archc.cli.options import SetOption, SpecArgument, VariantOption, whole_number
 from archc.cli.progress import Progress
 from archc.cli.report import SPEC_ERRORS, end_on_errors, show
 from archc.cli.settings import choices
@@ -58,14 +58,26 @@ def build(
         ),
     ] = None,
     opset: Annotated[
-        int | None, typer.Option("--opset", metavar="N", help="The version of ONNX's operators.")
+        int | None,
+        typer.Option(
+            "--opset",
+            metavar="N",
+            help="The version of ONNX's operators.",
+            parser=whole_number(1),
+        ),
     ] = None,
     external_data: Annotated[
         bool,
         typer.Option("--external-data", help="Put the weights into a second file, FILE.data."),
     ] = False,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", min=0, help="What random weights are drawn with.")
+        int,
+        typer.Option(
+            "--seed",
+            metavar="N",
+            help="What random weights are drawn with.",
+            parser=whole_number(0),
+        ),
     ] = 0,
 ) -> None:
     """Compile a spec to an ONNX model."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from archc.cli.options import TableOrJson
 from archc.cli.report import end_on_errors, print_json
 from archc.cli.terminal import columns, put, width_of
 
@@ -16,18 +16,9 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 
-class TableOrJson(StrEnum):
-    """How a result is written."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 @app.command()
 def list_specs(
-    form: Annotated[
-        TableOrJson, typer.Option("--format", help="For people or for programs.")
-    ] = TableOrJson.TABLE,
+    form: TableOrJson = "table",
 ) -> None:
     """List the built-in specs and their variants."""
     import sys
@@ -40,7 +31,7 @@ def list_specs(
     loaded = {name: load_spec(name, reporter) for name in zoo_specs()}
     specs = {name: spec for name, spec in loaded.items() if not isinstance(spec, Failed)}
     end_on_errors(reporter)
-    if form is TableOrJson.JSON:
+    if form == "json":
         print_json({"specs": [_as_json(name, spec) for name, spec in specs.items()]})
         return
     rows = [("spec", "variants", "description")]

@@ -1,12 +1,14 @@
-"""The arguments and options that several commands take."""
+"""The arguments and options that several commands take, and how options are read."""
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+from archc.diagnostics.nearest import nearest
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -18,11 +20,54 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
-class TextOrJson(StrEnum):
-    """How a result is written."""
+def whole_number(least: int) -> Callable[[str], int]:
+    """What reads a whole number of at least `least`; it raises `typer.BadParameter`."""
 
-    TEXT = "text"
-    JSON = "json"
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            message = f"it is a whole number of at least {least}, not `{text}`"
+            raise typer.BadParameter(message)
+        return number
+
+    return read
+
+
+def share(text: str) -> float:
+    """A number of at least 0.
+
+    Raises:
+        typer.BadParameter: the text is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise typer.BadParameter(f"it is a number of at least 0, not `{text}`")
+    return number
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """What reads one of some words; it raises `typer.BadParameter`."""
+
+    def read(text: str) -> str:
+        if text in choices:
+            return text
+        near = nearest(text, choices)
+        hint = f": did you mean `{near}`?" if near else ""
+        listed = ", ".join(f"`{choice}`" for choice in choices)
+        raise typer.BadParameter(f"it is one of {listed}, not `{text}`{hint}")
+
+    return read
+
+
+def completing(*choices: str) -> Callable[[str], list[str]]:
+    """What completes one of some words."""
+    return lambda incomplete: [choice for choice in choices if choice.startswith(incomplete)]
 
 
 SpecArgument: TypeAlias = Annotated[
@@ -46,6 +91,33 @@ SetOption: TypeAlias = Annotated[
         help="A parameter, or a symbolic size; VALUE is YAML. May be given several times.",
     ),
 ]
-FormatOption: TypeAlias = Annotated[
-    TextOrJson, typer.Option("--format", help="For people or for programs.")
+TextOrJson: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="text|json",
+        help="For people or for programs.",
+        parser=one_of("text", "json"),
+        autocompletion=completing("text", "json"),
+    ),
+]
+TableOrJson: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="table|json",
+        help="For people or for programs.",
+        parser=one_of("table", "json"),
+        autocompletion=completing("table", "json"),
+    ),
+]
+TableFormat: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="table|json|csv",
+        help="For people, for programs or for spreadsheets.",
+        parser=one_of("table", "json", "csv"),
+        autocompletion=completing("table", "json", "csv"),
+    ),
 ]

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self, final
 
 from archc.analysis.readable import readable_bytes
+from archc.cli.interruption import check_interruption
 
 _SECONDS_BETWEEN = 0.1
 
@@ -23,7 +24,8 @@ class Progress:
         self._has_line = False
 
     def __call__(self, done: int, total: int) -> None:
-        """Shows the progress, if some time has passed."""
+        """Shows the progress, if some time has passed; ends the command if it is to end."""
+        check_interruption()
         now = time.monotonic()
         if not self._is_shown or now - self._last_seconds < _SECONDS_BETWEEN:
             return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archc.cli.options import FormatOption, TextOrJson
+from archc.cli.options import TextOrJson, whole_number
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json, show
 from archc.cli.terminal import put, say
 from archc.diagnostics.cells import visible
@@ -42,14 +42,17 @@ def run(
         list[Path], typer.Argument(metavar="IMAGE...", help="Image files.", show_default=False)
     ],
     top: Annotated[
-        int, typer.Option("--top", metavar="K", min=1, help="How many classes are named.")
+        int,
+        typer.Option(
+            "--top", metavar="K", help="How many classes are named.", parser=whole_number(1)
+        ),
     ] = 5,
-    form: FormatOption = TextOrJson.TEXT,
+    form: TextOrJson = "text",
 ) -> None:
     """Name the classes that a model sees in images, with their probabilities."""
     from archc.runtime.model import open_model
 
-    is_json = form is TextOrJson.JSON
+    is_json = form == "json"
     reporter = Reporter()
     opened = open_model(model, reporter)
     end_on_errors(reporter)

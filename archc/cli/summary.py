@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from archc.cli.networks import elaborated
-from archc.cli.options import SetOption, SpecArgument, VariantOption
+from archc.cli.options import (
+    SetOption,
+    SpecArgument,
+    TableFormat,
+    VariantOption,
+    whole_number,
+)
 from archc.cli.terminal import put, width_of
 
 app = typer.Typer(rich_markup_mode=None)
-
-
-class TableFormat(StrEnum):
-    """How a table is written."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 @app.command()
@@ -31,12 +28,13 @@ def summary(
     depth: Annotated[
         int | None,
         typer.Option(
-            "--depth", min=1, metavar="N", help="Group layers by the first N parts of their names."
+            "--depth",
+            metavar="N",
+            help="Group layers by the first N parts of their names.",
+            parser=whole_number(1),
         ),
     ] = None,
-    form: Annotated[
-        TableFormat, typer.Option("--format", help="For people or for programs.")
-    ] = TableFormat.TABLE,
+    form: TableFormat = "table",
 ) -> None:
     """Show each layer's output, parameters, MACs and receptive field."""
     from archc.analysis.summary import summarize
@@ -44,9 +42,9 @@ def summary(
 
     network = elaborated(spec, variant, settings)
     found = summarize(network.graph, depth)
-    if form is TableFormat.JSON:
+    if form == "json":
         put(render_json(found))
-    elif form is TableFormat.CSV:
+    elif form == "csv":
         put(render_csv(found))
     else:
         put(render_table(found, width=width_of(sys.stdout) if sys.stdout.isatty() else None))

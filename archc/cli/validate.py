@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archc.cli.options import FormatOption, SetOption, TextOrJson, VariantOption, complete_spec
+from archc.cli.options import SetOption, TextOrJson, VariantOption, complete_spec
 from archc.cli.report import SPEC_ERRORS, print_json, show
 from archc.cli.settings import choices
 from archc.cli.terminal import columns, put
@@ -45,13 +45,13 @@ def validate(
     ],
     variant: VariantOption = None,
     settings: SetOption = None,
-    form: FormatOption = TextOrJson.TEXT,
+    form: TextOrJson = "text",
     check: Annotated[
         bool, typer.Option("--check", help="Check the ONNX form of each network as well.")
     ] = False,
 ) -> None:
     """Check specs: the defaults and every variant, or the one that is named."""
-    is_json = form is TextOrJson.JSON
+    is_json = form == "json"
     together = Reporter()
     checked = []
     for spec in specs:

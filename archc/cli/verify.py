@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archc.cli.options import FormatOption, TextOrJson
+from archc.cli.options import TextOrJson, share
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json
 from archc.cli.terminal import paint, put, say
 from archc.diagnostics.cells import visible
@@ -40,13 +40,13 @@ def verify(
         typer.Option(
             "--tolerance",
             metavar="X",
-            min=0.0,
             help="The largest difference allowed, as a share of the largest answer.  [default: "
             "0.0001 in float32, 0.01 in float16]",
             show_default=False,
+            parser=share,
         ),
     ] = None,
-    form: FormatOption = TextOrJson.TEXT,
+    form: TextOrJson = "text",
 ) -> None:
     """Compare a model's outputs with known answers; the exit status is 1 where they differ."""
     from archc.runtime.model import open_model
@@ -62,7 +62,7 @@ def verify(
     end_on_errors(reporter)
     if isinstance(found, Failed):
         raise typer.Exit(SPEC_ERRORS)
-    if form is TextOrJson.JSON:
+    if form == "json":
         print_json(
             {
                 "is_close": found.is_close,

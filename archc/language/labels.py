@@ -9,8 +9,8 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.language.library import read_source, zoo_folder
-from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of
+from archc.language.library import is_file, read_source, zoo_folder
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
 
 LABELS = Rule(
     "labels/form", "the labels are neither a list of names nor a text file",
@@ -41,7 +41,7 @@ def read_labels(tree: Tree, file_name: str, reporter: Reporter) -> tuple[str, ..
     if path is None:
         near = [p.name for p in Path(file_name).parent.glob("*.txt")]
         helps = did_you_mean(tree.text, near)
-        message = f"there is no file `{tree.text}` beside the spec"
+        message = f"there is no file `{shown(tree.text)}` beside the spec"
         return reporter.error(NOT_FOUND, message, Place(tree.span), helps=helps)
     source = read_source(path, Place(tree.span), reporter)
     if isinstance(source, Failed):
@@ -50,8 +50,8 @@ def read_labels(tree: Tree, file_name: str, reporter: Reporter) -> tuple[str, ..
 
 
 def _find(name: str, folder: Path) -> Path | None:
-    if (folder / name).is_file():
+    if is_file(folder / name):
         return folder / name
-    if re.fullmatch(r"[A-Za-z0-9_.\-]+", name) and (zoo_folder() / name).is_file():
+    if re.fullmatch(r"[A-Za-z0-9_.\-]+", name) and is_file(zoo_folder() / name):
         return zoo_folder() / name
     return None

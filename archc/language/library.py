@@ -51,13 +51,21 @@ def zoo_variants() -> dict[str, str]:
     return found
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def find_spec(name: str) -> tuple[Path, str | None] | None:
     """The file of a spec and the variant that its name means: a path, or a name of the zoo."""
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") or path.is_file():
-        return (path, None) if path.is_file() else None
+    if path.suffix in (".yaml", ".yml") or is_file(path):
+        return (path, None) if is_file(path) else None
     built_in = zoo_folder() / f"{name}.yaml"
-    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and built_in.is_file():
+    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and is_file(built_in):
         return built_in, None
     file = zoo_variants().get(name)
     return (zoo_folder() / f"{file}.yaml", name.rpartition("/")[2]) if file else None
@@ -66,10 +74,10 @@ def find_spec(name: str) -> tuple[Path, str | None] | None:
 def find_import(name: str, importer: Source) -> Path | None:
     """The file that an import names: relative to the importing file, or built-in."""
     relative = Path(importer.name).parent / name
-    if relative.is_file():
+    if is_file(relative):
         return relative
     built_in = zoo_folder() / f"{name}.yaml"
-    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and built_in.is_file():
+    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and is_file(built_in):
         return built_in
     return None
 
@@ -90,7 +98,7 @@ def not_found(name: str, place: Place, reporter: Reporter) -> Failed:
 def read_source(path: Path, place: Place, reporter: Reporter) -> Source | Failed:
     """The text of a spec file."""
     try:
-        if not path.is_file():
+        if not is_file(path):
             return reporter.error(UNREADABLE, f"`{path}` is no regular file", place)
         if path.stat().st_size > SIZE_BOUND_BYTES:
             return reporter.error(UNREADABLE, f"`{path}` is too large for a spec", place)

@@ -6,7 +6,7 @@ from archc.diagnostics.place import Place
 from archc.language.library import nowhere
 from archc.language.spec import SpecFile
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree
-from archc.language.values import Argument, LayerValue, Origin, Text, Value
+from archc.language.values import Argument, LayerValue, Origin, Text, Value, describe
 
 
 def literal(tree: Tree, spec: SpecFile) -> Argument:
@@ -32,7 +32,8 @@ def _literal_layer(tree: Mapping, origin: Origin) -> Value:
     elif not (isinstance(first.value, Scalar) and first.value.is_null):
         arguments.append((None, _argument(first.value, origin)))
     arguments += [(e.key.text, _argument(e.value, origin)) for e in rest]
-    return LayerValue(Text(first.key.text, origin), tuple(arguments))
+    name = Text(first.key.text, origin)
+    return LayerValue(name, tuple(arguments)) if arguments else name
 
 
 def _argument(tree: Tree, origin: Origin) -> Argument:
@@ -52,7 +53,8 @@ def to_tree(value: object, name: str) -> Tree:
     if isinstance(value, list | tuple):
         return Sequence(tuple(to_tree(v, name) for v in value), span)
     if value is None or isinstance(value, bool | int | float | str):
-        return Scalar(value, str(value), span, is_quoted=isinstance(value, str))
+        text = value if isinstance(value, str) else describe(value)
+        return Scalar(value, text, span, is_quoted=isinstance(value, str))
     raise TypeError(f"`{name}` takes numbers, bools, strings, lists and layers")
 
 

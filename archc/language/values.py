@@ -88,6 +88,8 @@ Value: TypeAlias = (
 
 
 SHOWN_LENGTH = 60
+DECIMAL_BITS = 4_096
+"""Larger numbers are shown in hexadecimal, as Python refuses to write them out in decimal."""
 
 
 def describe(value: object) -> str:
@@ -104,6 +106,8 @@ def describe(value: object) -> str:
         return shown(_describe_list(value))
     if isinstance(value, LayerValue):
         return shown(f"{{{value.name}: …}}") if value.arguments else str(value.name)
+    if isinstance(value, int) and value.bit_length() > DECIMAL_BITS:
+        return shown(f"{value:#x}")
     if isinstance(value, float) and not math.isfinite(value):
         return ".nan" if math.isnan(value) else f"{'-' if value < 0 else ''}.inf"
     return shown(value)

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Protocol
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.language.regular import PatternMistake, compile_pattern
-from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of
+from archc.language.regular import (
+    Pattern,
+    PatternMistake,
+    Replacement,
+    compile_pattern,
+    read_replacement,
+)
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
 
 FORM = Rule(
     "weights/rules", "a rule for weights is not formed properly",
@@ -30,18 +34,8 @@ PATTERN = Rule(
 LAYOUTS = ("torch", "keras")
 
 
-class Pattern(Protocol):
-    """A compiled regular expression."""
-
-    @property
-    def groups(self) -> int:
-        """The number of its groups."""
-
-    def sub(self, replacement: str, text: str) -> str:
-        """The text with every match replaced."""
-
-    def fullmatch(self, text: str) -> object | None:
-        """A match of the whole text, or None."""
+NAME_BOUND = 4_096
+"""Characters of a renamed key, beyond which no further rule is applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +51,15 @@ class WeightRules:
 
     layout: str = "torch"
     prefix: str = ""
-    rename: tuple[tuple[Pattern, str], ...] = ()
+    rename: tuple[tuple[Pattern, Replacement], ...] = ()
     ignore: tuple[Pattern, ...] = ()
 
     def renamed(self, key: str) -> str:
         """The name that a key of the checkpoint has in the spec."""
         name = key.removeprefix(self.prefix) if self.prefix else key
         for pattern, replacement in self.rename:
+            if len(name) > NAME_BOUND:
+                break
             name = pattern.sub(replacement, name)
         return name
 
@@ -90,7 +86,7 @@ class _Rules:
 
     def read(self, tree: Mapping) -> WeightRules | Failed:
         layout, prefix = "torch", ""
-        rename: list[tuple[Pattern, str]] = []
+        rename: list[tuple[Pattern, Replacement]] = []
         ignore: list[Pattern] = []
         for entry in tree:
             match entry.key.text:
@@ -127,22 +123,24 @@ class _Rules:
             self._error(FORM, message, tree, *did_you_mean(text, LAYOUTS))
         return text
 
-    def _rename(self, tree: Tree) -> list[tuple[Pattern, str]]:
+    def _rename(self, tree: Tree) -> list[tuple[Pattern, Replacement]]:
         if not isinstance(tree, Mapping):
             self._error(FORM, f"`rename` maps patterns to names, not {kind_of(tree)}", tree)
             return []
-        rules = []
+        rules: list[tuple[Pattern, Replacement]] = []
         for entry in tree:
             pattern = self._pattern(entry.key)
-            replacement = self._text(entry.value, "a replacement")
-            if pattern is None:
-                continue
-            group = _largest_group(replacement)
-            if group > pattern.groups:
-                message = f"`{replacement}` names group {group}, the pattern has {pattern.groups}"
-                self._error(PATTERN, message, entry.value)
-                continue
-            rules.append((pattern, replacement))
+            value = entry.value
+            if not isinstance(value, Scalar) or value.is_null:
+                at = entry.key if isinstance(value, Scalar) else value
+                message = f"a replacement is a text, not {kind_of(value)}"
+                self._error(FORM, message, at, "write `''` to take a match away")
+            elif pattern is not None:
+                try:
+                    rules.append((pattern, read_replacement(value.text, pattern.groups)))
+                except PatternMistake as error:
+                    message = f"`{shown(value.text)}` is no replacement: {error}"
+                    self._error(PATTERN, message, value)
         return rules
 
     def _ignore(self, tree: Tree) -> list[Pattern]:
@@ -155,14 +153,8 @@ class _Rules:
             self._error(FORM, f"a pattern is a text, not {kind_of(tree)}", tree)
             return None
         try:
-            pattern: Pattern = compile_pattern(tree.text)
+            return compile_pattern(tree.text)
         except PatternMistake as error:
-            message = f"`{tree.text}` is no pattern: {error}"
-            self._error(PATTERN, message, tree)
+            message = f"`{shown(tree.text)}` is no pattern: {error}"
+            self._error(PATTERN, message, tree, "there is no look-around and no back-reference")
             return None
-        return pattern
-
-
-def _largest_group(replacement: str) -> int:
-    """The largest group that a replacement names."""
-    return max((int(c) for b, c in pairwise(replacement) if b == "\\" and c.isdigit()), default=0)

@@ -8,6 +8,7 @@ constant matrix, maxima as gathered windows. Sources: PyTorch `AdaptiveAvgPool2d
 """
 
 import itertools
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, final
 
@@ -31,8 +32,55 @@ SYMBOLIC_SIZE = Rule(
 REDUCE_AXES_INPUT_OPSET = 18
 
 
+class _AdaptivePool(Layer):
+    """A grid of windows of a fixed number: a plain pool where they are alike, else axis by axis."""
+
+    pool_operator: ClassVar[str]
+    reduce_operator: ClassVar[str]
+
+    size: IntPair
+
+    @override
+    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
+        """The image of all windows.
+
+        Reports: layer/needs-float, layer/needs-image, adaptive_pool/symbolic-size.
+        """
+        return _infer(inputs[0], self.op, pair(self.size), check)
+
+    @override
+    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
+        return _reach(inputs[0], pair(self.size))
+
+    @override
+    def lower(
+        self,
+        emit: Emitter,
+        tensors: Sequence[Tensor],
+        inputs: tuple[TensorType, ...],
+        output: TensorType,
+    ) -> Tensor:
+        x, size = inputs[0], pair(self.size)
+        result = _as_plain_pool(emit, tensors[0], x, size, self.pool_operator)
+        if result is not None:
+            return result
+        result = tensors[0]
+        for axis, n, m in zip((2, 3), spatial(x), size, strict=True):
+            if not isinstance(n, int):
+                result = _reduce(emit, self.reduce_operator, result, axis, keepdims=1)
+            elif n != m:
+                result = self.along(emit, result, axis, _spans(n, m), x.dtype)
+        return result
+
+    @abstractmethod
+    def along(
+        self, emit: Emitter, tensor: Tensor, axis: int, spans: list[tuple[int, int]], dtype: DType
+    ) -> Tensor:
+        """The pool along one axis over these spans, each a start and an end, exclusive."""
+
+
 @final
-class AdaptiveAvgPool(Layer):
+class AdaptiveAvgPool(_AdaptivePool):
     """The means of a grid of windows of a fixed number, channel by channel.
 
     (N, channels, h, w) to (N, channels, *size). Source: PyTorch `AdaptiveAvgPool2d`.
@@ -42,44 +90,18 @@ class AdaptiveAvgPool(Layer):
     """
 
     op: ClassVar[str] = "adaptive_avg_pool"
-
-    size: IntPair
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """The image of all windows.
-
-        Reports: layer/needs-float, layer/needs-image, adaptive_pool/symbolic-size.
-        """
-        return _infer(inputs[0], self.op, pair(self.size), check)
+    pool_operator: ClassVar[str] = "AveragePool"
+    reduce_operator: ClassVar[str] = "ReduceMean"
 
     @override
-    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
-        return _reach(inputs[0], pair(self.size))
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
+    def along(
+        self, emit: Emitter, tensor: Tensor, axis: int, spans: list[tuple[int, int]], dtype: DType
     ) -> Tensor:
-        x, size = inputs[0], pair(self.size)
-        result = _as_plain_pool(emit, tensors[0], x, size, "AveragePool")
-        if result is not None:
-            return result
-        result = tensors[0]
-        for axis, n, m in zip((2, 3), spatial(x), size, strict=True):
-            if not isinstance(n, int):
-                result = _reduce(emit, "ReduceMean", result, axis, keepdims=1)
-            elif n != m:
-                result = _by_matrix(emit, result, axis, _spans(n, m), x.dtype)
-        return result
+        return _by_matrix(emit, tensor, axis, spans, dtype)
 
 
 @final
-class AdaptiveMaxPool(Layer):
+class AdaptiveMaxPool(_AdaptivePool):
     """The largest elements of a grid of windows of a fixed number, channel by channel.
 
     (N, channels, h, w) to (N, channels, *size). Source: PyTorch `AdaptiveMaxPool2d`.
@@ -89,40 +111,14 @@ class AdaptiveMaxPool(Layer):
     """
 
     op: ClassVar[str] = "adaptive_max_pool"
-
-    size: IntPair
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """The image of all windows.
-
-        Reports: layer/needs-float, layer/needs-image, adaptive_pool/symbolic-size.
-        """
-        return _infer(inputs[0], self.op, pair(self.size), check)
+    pool_operator: ClassVar[str] = "MaxPool"
+    reduce_operator: ClassVar[str] = "ReduceMax"
 
     @override
-    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
-        return _reach(inputs[0], pair(self.size))
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
+    def along(
+        self, emit: Emitter, tensor: Tensor, axis: int, spans: list[tuple[int, int]], dtype: DType
     ) -> Tensor:
-        x, size = inputs[0], pair(self.size)
-        result = _as_plain_pool(emit, tensors[0], x, size, "MaxPool")
-        if result is not None:
-            return result
-        result = tensors[0]
-        for axis, n, m in zip((2, 3), spatial(x), size, strict=True):
-            if not isinstance(n, int):
-                result = _reduce(emit, "ReduceMax", result, axis, keepdims=1)
-            elif n != m:
-                result = _gathered_maxima(emit, result, axis, _spans(n, m))
-        return result
+        return _gathered_maxima(emit, tensor, axis, spans)
 
 
 def _infer(x: TensorType, op: str, size: tuple[int, int], check: Check) -> TensorType | Failed:

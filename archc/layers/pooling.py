@@ -187,8 +187,39 @@ class AvgPool(Layer):
         return windows(self.kernel, stride, self.padding, ceil=self.ceil)
 
 
+class _GlobalPool(Layer):
+    """A pool with one window, the whole image, written as one ONNX operator."""
+
+    operator: ClassVar[str]
+
+    keep_dims: bool = True
+
+    @override
+    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
+        """An image of one element a channel, or (N, channels).
+
+        Reports: layer/needs-float, layer/needs-image.
+        """
+        return _infer_global(inputs[0], self.op, check, keep_dims=self.keep_dims)
+
+    @override
+    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
+        return _whole_reach(inputs[0])
+
+    @override
+    def lower(
+        self,
+        emit: Emitter,
+        tensors: Sequence[Tensor],
+        inputs: tuple[TensorType, ...],
+        output: TensorType,
+    ) -> Tensor:
+        result = emit.node(self.operator, tensors)
+        return result if self.keep_dims else emit.node("Flatten", [result])
+
+
 @final
-class GlobalAvgPool(Layer):
+class GlobalAvgPool(_GlobalPool):
     """The mean of each channel over height and width.
 
     (N, channels, h, w) to (N, channels, 1, 1). Source: ONNX `GlobalAveragePool`.
@@ -198,35 +229,11 @@ class GlobalAvgPool(Layer):
     """
 
     op: ClassVar[str] = "global_avg_pool"
-
-    keep_dims: bool = True
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """An image of one element a channel, or (N, channels).
-
-        Reports: layer/needs-float, layer/needs-image.
-        """
-        return _infer_global(inputs[0], self.op, check, keep_dims=self.keep_dims)
-
-    @override
-    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
-        return _whole_reach(inputs[0])
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
-    ) -> Tensor:
-        result = emit.node("GlobalAveragePool", tensors)
-        return result if self.keep_dims else emit.node("Flatten", [result])
+    operator: ClassVar[str] = "GlobalAveragePool"
 
 
 @final
-class GlobalMaxPool(Layer):
+class GlobalMaxPool(_GlobalPool):
     """The largest element of each channel over height and width.
 
     (N, channels, h, w) to (N, channels, 1, 1). Source: ONNX `GlobalMaxPool`.
@@ -236,31 +243,7 @@ class GlobalMaxPool(Layer):
     """
 
     op: ClassVar[str] = "global_max_pool"
-
-    keep_dims: bool = True
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """An image of one element a channel, or (N, channels).
-
-        Reports: layer/needs-float, layer/needs-image.
-        """
-        return _infer_global(inputs[0], self.op, check, keep_dims=self.keep_dims)
-
-    @override
-    def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
-        return _whole_reach(inputs[0])
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
-    ) -> Tensor:
-        result = emit.node("GlobalMaxPool", tensors)
-        return result if self.keep_dims else emit.node("Flatten", [result])
+    operator: ClassVar[str] = "GlobalMaxPool"
 
 
 def _infer(x: TensorType, op: str, over: Windows, check: Check) -> TensorType | Failed:

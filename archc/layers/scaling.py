@@ -76,8 +76,35 @@ class Scale(Layer):
         return emit.node("Mul", [tensors[0], factor])
 
 
+class _ByFixed(Layer):
+    """An ONNX operator of the input and a fixed number, or one a channel."""
+
+    operator: ClassVar[str]
+
+    by: Numbers
+
+    @override
+    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
+        """The type of the input.
+
+        Reports: layer/needs-float, layer/needs-channels, layer/channels-unknown,
+            layer/numbers-a-channel.
+        """
+        return _infer_fixed(inputs[0], self.op, {"by": self.by}, check)
+
+    @override
+    def lower(
+        self,
+        emit: Emitter,
+        tensors: Sequence[Tensor],
+        inputs: tuple[TensorType, ...],
+        output: TensorType,
+    ) -> Tensor:
+        return emit.node(self.operator, [tensors[0], _fixed(emit, self.by, inputs[0])])
+
+
 @final
-class Multiply(Layer):
+class Multiply(_ByFixed):
     """A product with a fixed number, or with one a channel.
 
     The type stays as it is. Source: ONNX `Mul`.
@@ -87,31 +114,11 @@ class Multiply(Layer):
     """
 
     op: ClassVar[str] = "multiply"
-
-    by: Numbers
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """The type of the input.
-
-        Reports: layer/needs-float, layer/needs-channels, layer/channels-unknown,
-            layer/numbers-a-channel.
-        """
-        return _infer_fixed(inputs[0], self.op, {"by": self.by}, check)
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
-    ) -> Tensor:
-        return emit.node("Mul", [tensors[0], _fixed(emit, self.by, inputs[0])])
+    operator: ClassVar[str] = "Mul"
 
 
 @final
-class Shift(Layer):
+class Shift(_ByFixed):
     """A sum with a fixed number, or with one a channel.
 
     The type stays as it is. Source: ONNX `Add`.
@@ -121,27 +128,7 @@ class Shift(Layer):
     """
 
     op: ClassVar[str] = "shift"
-
-    by: Numbers
-
-    @override
-    def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
-        """The type of the input.
-
-        Reports: layer/needs-float, layer/needs-channels, layer/channels-unknown,
-            layer/numbers-a-channel.
-        """
-        return _infer_fixed(inputs[0], self.op, {"by": self.by}, check)
-
-    @override
-    def lower(
-        self,
-        emit: Emitter,
-        tensors: Sequence[Tensor],
-        inputs: tuple[TensorType, ...],
-        output: TensorType,
-    ) -> Tensor:
-        return emit.node("Add", [tensors[0], _fixed(emit, self.by, inputs[0])])
+    operator: ClassVar[str] = "Add"
 
 
 @final

@@ -7,7 +7,7 @@ has in another shape is one report, and nothing is read yet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import nearest
@@ -44,8 +44,18 @@ def bind_checkpoint(
     rules: WeightRules,
     place: Place,
     reporter: Reporter,
+    *,
+    spare: Collection[str] = (),
 ) -> BoundGraph | Failed:
     """The graph with its weights found in a checkpoint, by name and shape.
+
+    Args:
+        graph: the network.
+        tensors: those of the checkpoint, by their keys.
+        rules: how keys become names.
+        place: the checkpoint, for what is reported.
+        reporter: told where they do not fit.
+        spare: names that the checkpoint may have as well, since a larger network has them.
 
     Reports:
         weights/mismatch: once, listing all that is missing, left over or mis-shaped.
@@ -61,7 +71,7 @@ def bind_checkpoint(
     for key, source in tensors.items():
         name = rules.renamed(key)
         if name not in wanted:  # an ignored weight is still taken where the spec builds it
-            if not rules.ignores(name):
+            if name not in spare and not rules.ignores(name):
                 extra[name] = key
         elif name in found:
             twice.append(f"`{shown(key)}` and `{shown(found[name][0])}` both become `{name}`")

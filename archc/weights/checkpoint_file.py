@@ -48,14 +48,19 @@ class CheckpointFile:
             OSError: the file has become shorter since it was opened, or the disk fails.
             ValueError: the file was closed.
         """
-        descriptor = self._raw.fileno()
-        data = os.pread(descriptor, count, begin)
+        data = self._read(begin, count)
         while len(data) < count:
-            more = os.pread(descriptor, count - len(data), begin + len(data))
+            more = self._read(begin + len(data), count - len(data))
             if not more:
                 raise OSError(errno.EIO, "the file became shorter while it was read", self.path)
             data += more
         return data
+
+    def _read(self, begin: int, count: int) -> bytes:
+        try:
+            return os.pread(self._raw.fileno(), count, begin)
+        except OSError as error:  # the system does not say which file it was
+            raise OSError(error.errno, error.strerror, self.path) from error
 
     def close(self) -> None:
         """Closes the file."""
@@ -72,7 +77,7 @@ def open_file(path: str) -> CheckpointFile:
         descriptor = os.open(path, _FLAGS)
     except (OSError, ValueError) as error:
         raise CheckpointError(
-            UNREADABLE, f"the checkpoint cannot be opened: {_reason(error)}"
+            UNREADABLE, f"the checkpoint cannot be opened: {reason_of(error)}"
         ) from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
@@ -83,7 +88,8 @@ def open_file(path: str) -> CheckpointFile:
     return CheckpointFile(path, io.FileIO(descriptor, "rb"), status.st_size)
 
 
-def _reason(error: OSError | ValueError) -> str:
+def reason_of(error: OSError | ValueError) -> str:
+    """Why a file cannot be opened or read, in the words of the system."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror[:1].lower() + error.strerror[1:]
     return "its name holds a zero byte"

@@ -10,7 +10,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.weight import WeightSource
 from archc.weights.checkpoint import Checkpoint, file_place
-from archc.weights.checkpoint_file import CheckpointFile, open_file
+from archc.weights.checkpoint_file import UNREADABLE, CheckpointFile, open_file, reason_of
 from archc.weights.refusal import CheckpointError
 
 UNKNOWN_FORMAT = Rule(
@@ -67,8 +67,20 @@ def open_checkpoint(path: str | Path, reporter: Reporter) -> Checkpoint | Failed
             form, tensors, notes = _read(file)
         except CheckpointError as error:
             return _report(error, name, reporter)
+        except OSError as error:
+            return report_unreadable(error, name, reporter)
         unless_read.pop_all()
     return Checkpoint(name, form, tensors, file, notes)
+
+
+def report_unreadable(error: OSError, path: str, reporter: Reporter) -> Failed:
+    """Reports that a checkpoint that was opened cannot be read to its end.
+
+    Reports:
+        weights/unreadable.
+    """
+    message = f"the checkpoint cannot be read: {reason_of(error)}"
+    return reporter.error(UNREADABLE, message, file_place(path))
 
 
 def _report(error: CheckpointError, name: str, reporter: Reporter) -> Failed:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 import archc
@@ -45,6 +46,7 @@ def check(network: Network, folder: Path, spec: str, opset: int, *found: tuple[i
     """Builds a spec and compares what it gives with the network's formula at some sizes."""
     weights = draw_weights(network.weights)
     model = build(folder, spec, weights=weights or None, opset=opset)
+    onnx.checker.check_model(model.proto, full_check=True)
     for height, width in found:
         image = draw_image(3, network.channels, height, width)
         (given,) = model.run(image=image).values()
@@ -54,6 +56,13 @@ def check(network: Network, folder: Path, spec: str, opset: int, *found: tuple[i
             assert np.array_equal(given, wanted)
         else:
             assert_close(given, wanted)
+
+
+@pytest.fixture(autouse=True)
+def no_warnings(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
+    """Demands that ONNX Runtime has nothing to say, such as an output of another shape."""
+    yield
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("opset", OPSETS)

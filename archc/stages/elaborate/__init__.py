@@ -137,6 +137,7 @@ class _Elaboration(Walk):
     @override
     def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
         if self.depth >= DEPTH_BOUND:
+            self.is_cut_short = True
             message = f"sequences of layers nest more than {DEPTH_BOUND} levels deep"
             return Run(self.reporter.error(TOO_DEEP, message, context.place(tree.span)))
         self.depth += 1

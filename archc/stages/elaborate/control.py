@@ -189,6 +189,7 @@ def _rows(walk: Walk, tree: Tree, context: Context) -> list[tuple[Value | Failed
         return FAILED
     if not isinstance(value, tuple):
         message = f"`in` is a list, not `{describe(value)}`"
-        helps = ("write `in: $(range(n))` to count",) if isinstance(value, int) else ()
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        helps = (f"to count, write `in: $(range({describe(value)}))`",) if is_count else ()
         return walk.reporter.error(LOOP, message, context.place(tree.span), helps=helps)
     return [(element, tree.span) for element in value]

@@ -301,6 +301,11 @@ def _merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: 
     named.scope = scope = Scope(context.scope, f"{context.scope.prefix}{use.name}.")
     place = context.place(use.span)
     tree, bare = _branches_of(use)
+    if tree is None and any(e.key.text not in cls.model_fields for e in use.arguments):
+        message = f"the branches of `{use.op}` are a list, not a mapping"
+        walk.reporter.error(NO_BRANCH, message, place, helps=(_branches_help(use),))
+        named.flow = FAILED
+        return Run(FAILED)
     collected = collect_arguments(walk, bare, ("branches", *cls.model_fields), context)
     arguments = {} if isinstance(collected, Failed) else collected
     tree = _without_carried(walk, use, arguments, tree)
@@ -309,8 +314,7 @@ def _merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: 
         layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter)
     if tree is None:
         message = f"`{use.op}` has no branches"
-        helps = (f"write `{use.op}: [[…], []]`, where `[]` is the tensor before it",)
-        walk.reporter.error(NO_BRANCH, message, place, helps=helps)
+        walk.reporter.error(NO_BRANCH, message, place, helps=(_branches_help(use),))
     branches: list[BranchRun] | Failed = FAILED
     if isinstance(tree, Sequence | Mapping | Scalar):
         branches = walk.branches(MergeUse(use.op, scope, tree, use.span), context, flow)
@@ -326,6 +330,10 @@ def _merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: 
     run = _joined(walk, layer, use, arguments, branches, context)
     named.flow = run.flow
     return run
+
+
+def _branches_help(use: LayerUse) -> str:
+    return f"write `{use.op}: [[…], []]`, where `[]` is the tensor before it"
 
 
 def _branches_of(use: LayerUse) -> tuple[Tree | None, LayerUse]:

@@ -18,15 +18,17 @@ def share_weights(walk: Walk, name: str, owner: str, start: int, place: Place) -
     builder = walk.builder
     for index in range(start, len(builder.nodes)):
         node = builder.nodes[index]
-        if not node.weights:
-            continue
         if node.name != name and not node.name.startswith(f"{name}."):
+            if not node.weights:
+                continue
             message = f"`{node.name}` does not stand under `{name}`, as its branch is a mapping"
             walk.reporter.error(MISMATCH, message, place, helps=("write its branch as a list",))
             return
         other = owner + node.name[len(name) :]
         found = builder.by_name.get(other)
         counterpart = builder.nodes[found] if found is not None else None
+        if counterpart is None and not node.weights:
+            continue
         wrong = _difference(node, counterpart, other)
         if wrong or counterpart is None:
             walk.reporter.error(MISMATCH, wrong, place)
@@ -41,11 +43,11 @@ def _difference(node: Node, other: Node | None, name: str) -> str:
         return f"`{name}` is `{other.layer.op}`, but `{node.name}` is `{node.layer.op}`"
     mine = {w.name: w.shape for w in node.weights}
     theirs = {w.name: w.shape for w in other.weights}
-    if mine != theirs:
-        shapes = [
-            f"`{w}` is {list(theirs.get(w, ()))} there and {list(shape)} here"
-            for w, shape in mine.items()
-            if theirs.get(w) != shape
-        ]
-        return f"the weights of `{name}` do not fit: {', '.join(shapes) or 'other names'}"
-    return ""
+    wrong = [f"`{w}` is missing there" for w in mine if w not in theirs]
+    wrong += [f"`{w}` is missing here" for w in theirs if w not in mine]
+    wrong += [
+        f"`{w}` is {list(theirs[w])} there and {list(shape)} here"
+        for w, shape in mine.items()
+        if w in theirs and theirs[w] != shape
+    ]
+    return f"the weights of `{name}` do not fit: {', '.join(wrong)}" if wrong else ""

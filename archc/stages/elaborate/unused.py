@@ -17,7 +17,7 @@ def check_unused(walk: Walk, spec: SpecFile) -> None:
     What flows is unknown, so no layer of them enters the graph.
     """
     for block in spec.blocks.values():
-        if block not in walk.used:
+        if block not in walk.used and not walk.is_cut_short:
             _check(walk, block)
 
 

@@ -77,6 +77,7 @@ class Walk(ABC):
         self.active: list[tuple[Block, Scope]] = []
         self.used: set[Block] = set()
         self.depth = 0
+        self.is_cut_short = False
         self._steps = 0
         self._suggestions = 0
 
@@ -170,7 +171,7 @@ class Walk(ABC):
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= REPEAT_BOUND:
             return value
-        message = f"`repeat` is a whole number from 0 to {REPEAT_BOUND}, not {describe(value)}"
+        message = f"`repeat` is a whole number from 0 to {REPEAT_BOUND}, not `{describe(value)}`"
         return self.reporter.error(COUNT, message, context.place(tree.span))
 
     def path(self, argument: Argument, context: Context) -> tuple[str, Named] | Failed:
@@ -206,6 +207,9 @@ class Walk(ABC):
         is_shown = self._suggestions <= SUGGESTION_BOUND
         helps = did_you_mean(path, scope.reachable()) if is_shown else ()
         message = f"no layer above is called `{shown(path)}`"
+        if any(outer.descend(path.split(".")) is not None for outer in scope.outwards()):
+            message = f"`{shown(path)}` is still being computed here, so nothing can start from it"
+            helps = ("`input` is the tensor that enters a block",)
         return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps)
 
     def flow_at(self, tree: Tree, context: Context) -> Flow:
@@ -220,6 +224,7 @@ class Walk(ABC):
         """Counts a step of the walk; false beyond the bound, which is reported once."""
         self._steps += 1
         if self._steps == STEP_BOUND + 1:
+            self.is_cut_short = True
             message = f"the network has more than {STEP_BOUND} layers, branches and rounds of loops"
             self.reporter.error(TOO_MANY, message, place)
         return self._steps <= STEP_BOUND

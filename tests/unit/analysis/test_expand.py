@@ -12,11 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from archc.analysis.expand import expand
-from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph, Node
 from archc.language.library import zoo_specs
-from archc.pipeline import Choices, Network, elaborate_network, load_spec, read_spec
+from archc.pipeline import Choices, Network, elaborate_network, load_spec
 from archc.stages.elaborate import is_complete
 from tests.unit.analysis.specs import HEAD, network, try_network
 
@@ -183,7 +182,9 @@ def test_every_form_of_the_language_expands_to_itself() -> None:
 
 
 def test_every_default_is_written() -> None:
-    document = yaml.safe_load(_expanded(network("input: {i: [3, 8, 8]}\nlayers: {c: {conv: 4, kernel: 3}}")))
+    document = yaml.safe_load(
+        _expanded(network("input: {i: [3, 8, 8]}\nlayers: {c: {conv: 4, kernel: 3}}"))
+    )
     assert document["layers"]["c"] == {
         "conv": 4, "kernel": 3, "stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True,
     }  # fmt: skip
@@ -306,7 +307,9 @@ def test_inner_sizes_come_from_a_layer_or_through_a_block() -> None:
     mine, theirs = found.graph, again.graph
     assert [n.name for n in theirs.nodes] == [n.name for n in mine.nodes]
     assert [n.output for n in theirs.nodes] == [n.output for n in mine.nodes]
-    assert [(n.owner, n.weights) for n in theirs.nodes] == [(n.owner, n.weights) for n in mine.nodes]
+    assert [(n.owner, n.weights) for n in theirs.nodes] == [
+        (n.owner, n.weights) for n in mine.nodes
+    ]
 
 
 def test_a_size_that_no_tensor_has_is_reported() -> None:
@@ -360,9 +363,7 @@ class _Known:
 
 
 @st.composite
-def _layers(
-    draw: st.DrawFn, depth: int, above: _Known | None = None
-) -> dict[str, Any] | list[Any]:
+def _layers(draw: st.DrawFn, depth: int, above: _Known | None = None) -> dict[str, Any] | list[Any]:
     """A sequence; what it names is added to what is above."""
     known = _Known([]) if above is None else above
     count = draw(st.integers(1, 3))

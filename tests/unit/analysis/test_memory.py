@@ -10,7 +10,8 @@ KB = 4 * 256
 
 
 def test_a_chain_holds_two_neighbours() -> None:
-    chain = "input: {i: [1, 16, 16]}\nlayers: [{conv: 3, kernel: 1}, {conv: 5, kernel: 1}, {conv: 1, kernel: 1}]"
+    layers = "[{conv: 3, kernel: 1}, {conv: 5, kernel: 1}, {conv: 1, kernel: 1}]"
+    chain = f"input: {{i: [1, 16, 16]}}\nlayers: {layers}"
     assert peak_bytes(graph(chain)) == (3 + 5) * KB
 
 

@@ -39,7 +39,7 @@ def test_field_of_a_known_network_is_the_published_one(
     spec: str, layer: str, positions: int, step: int
 ) -> None:
     field = _field(archc.elaborate(spec), layer)
-    assert (field.height.positions, field.height.step) == (positions, step)
+    assert (field.height.positions, field.height.step) == (positions, Fraction(step))
     assert field.width == field.height
 
 
@@ -116,7 +116,10 @@ layers:
 
 
 def test_space_to_depth_gathers_neighbours() -> None:
-    text = "input: {image: [1, 16, 16]}\nlayers: {a: {conv: 1, kernel: 3, padding: 1}, last: {space_to_depth: 2}}"
+    text = """
+input: {image: [1, 16, 16]}
+layers: {a: {conv: 1, kernel: 3, padding: 1}, last: {space_to_depth: 2}}
+"""
     assert _along_height(text) == (4, Fraction(2))
 
 

@@ -94,7 +94,10 @@ layers:
 
 
 def test_symbols_without_default_give_functions() -> None:
-    text = "input: {{i: {{shape: [1, H, H], where: {{H: {{min: 8{0}}}}}}}}}\nlayers: [{{conv: 2, kernel: 3}}]"
+    text = """
+input: {{i: {{shape: [1, H, H], where: {{H: {{min: 8{0}}}}}}}}}
+layers: [{{conv: 2, kernel: 3}}]
+"""
     free = summarize(graph(text.format("")))
     assert free.open_symbols == ("H",)
     assert (free.totals.macs.at_sample, free.totals.macs.function) == (648, "-72·H + 18·H·H + 72")
@@ -108,7 +111,7 @@ def test_table_shows_each_layer_and_the_totals() -> None:
     text = render_table(summarize(graph(NESTED), 1))
     lines = text.splitlines()
     assert lines[0] == "net: image 3 × 8 × 8"
-    assert lines[4].split() == "stem conv 4 × 8 × 8 1.02 kB 16 768 1 × 1, step 1".split()
+    assert " ".join(lines[4].split()) == "stem conv 4 × 8 × 8 1.02 kB 16 768 1 × 1, step 1"
     assert lines[5].startswith("body   (10 layers)  8 × 8 × 8")
     assert "parameters  538" in lines
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeAlias, TypeVar
 
 from archc.diagnostics.diagnostic import Diagnostic, Rule
-from archc.diagnostics.place import Place, Source, Span
+from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.arguments import construct
@@ -233,7 +233,7 @@ def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Gra
         graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
         if isinstance(graph, Graph):
             found.append(graph)
-            _beside(spec, reporter, graph, variant, values)
+            _beside(spec, reporter, graph, variant, values, picked=bool(outputs))
     return tuple(found)
 
 
@@ -257,7 +257,7 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
     graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
     if isinstance(graph, Failed):
         return FAILED
-    beside = _beside(spec, reporter, graph, variant, values)
+    beside = _beside(spec, reporter, graph, variant, values, picked=bool(outputs))
     if isinstance(beside, Failed):
         return FAILED
     rules, preprocess, labels = beside
@@ -288,6 +288,8 @@ def _beside(
     graph: Graph,
     variant: str | None,
     values: Mapping[str, Argument],
+    *,
+    picked: bool,
 ) -> tuple[WeightRules, Preprocess | None, tuple[str, ...]] | Failed:
     """What stands in a spec beside its layers: the rules for weights, preprocessing, labels."""
     from archc.language.labels import read_labels
@@ -301,7 +303,8 @@ def _beside(
     if file.labels is not None:
         labels = read_labels(file.labels, file.source.name, reporter)
         if not isinstance(labels, Failed):
-            labels = _labels_that_fit(labels, file.labels.span, graph, reporter)
+            place = None if picked else Place(file.labels.span)
+            labels = _labels_that_fit(labels, place, graph, reporter)
     if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
         return FAILED
     return FAILED if isinstance(named, Failed) else (rules, preprocess, labels)
@@ -321,18 +324,23 @@ def _check_names(graph: Graph, reporter: Reporter) -> Failed | None:
 
 
 def _labels_that_fit(
-    labels: tuple[str, ...], span: Span, graph: Graph, reporter: Reporter
+    labels: tuple[str, ...], place: Place | None, graph: Graph, reporter: Reporter
 ) -> tuple[str, ...]:
-    """The labels, where they are as many as the first output has classes."""
+    """The labels, where they are as many as the first output has classes.
+
+    Without a place nothing is said of others: outputs that the caller picks need not be classes.
+    """
     output = graph.outputs[0]
     given = graph.type_of(output.value)
     classes = given.sizes[0] if given.sizes else 0
     # Positions, as `argmax` gives them, stand for classes that are counted nowhere in their type.
     if classes == len(labels) or not given.dtype.is_float:
         return labels
+    if place is None:
+        return ()
     message = f"there are {len(labels)} labels, but `{output.name}` has {classes} classes"
     helps = ("the model gets no labels; name them in the spec",)
-    reporter.warning(LABELS, message, Place(span), helps=helps)
+    reporter.warning(LABELS, message, place, helps=helps)
     return ()
 
 

@@ -15,8 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.paired import Comparison, compare, table
-from tests.zoo.oracle_answers import make_answers
+from benchmarks.paired import Comparison, compare, run_once, table
 
 PYTHON = sys.executable
 ARCHC = [str(Path(PYTHON).with_name("archc"))]
@@ -43,7 +42,11 @@ def measure_build(pairs: int, models: list[str]) -> list[Comparison]:
     found: list[Comparison] = []
     with tempfile.TemporaryDirectory() as folder:
         for name in models:
-            weights, _ = make_answers(name, Path(folder), batch=1)
+            weights = Path(folder) / f"{name}.safetensors"
+            run_once([
+                PYTHON, "-m", "tools.oracle", name, "--weights", str(weights),
+                "--answers", f"{folder}/answers.npz", "--batch", "1",
+            ])  # fmt: skip
             ours = [*ARCHC, "build", name, "--weights", str(weights), "-o", f"{folder}/a.onnx"]
             copy = ["cp", str(weights), f"{folder}/copy"]
             found.append(compare(f"build {name} / cp of its weights", ours, copy, pairs=pairs))

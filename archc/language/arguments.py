@@ -15,7 +15,6 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
-from archc.language.spec import MODIFIERS
 from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.shapes.size import Form
 
@@ -36,16 +35,18 @@ def construct(
     what: str,
     place: Place,
     reporter: Reporter,
+    beside: tuple[str, ...] = (),
 ) -> M | Failed:
     """The model with these arguments, or the token where one is unknown, missing or misfit.
 
     `what` names the owner in messages, such as "`conv`"; `place` is marked where an argument is
-    missing. An argument that failed before fails the model in silence.
+    missing; `beside` are words that may stand beside arguments. An argument that failed before
+    fails the model in silence.
 
     Reports:
         argument/unknown, argument/missing, argument/type.
     """
-    failed = unknown_arguments(model.model_fields, arguments, what, reporter)
+    failed = unknown_arguments(model.model_fields, arguments, what, reporter, beside)
     values: dict[str, object] = {}
     for name, argument in arguments.items():
         if isinstance(argument.value, Failed):
@@ -67,15 +68,19 @@ def construct(
 
 
 def unknown_arguments(
-    known: Iterable[str], arguments: Mapping[str, Argument], what: str, reporter: Reporter
+    known: Iterable[str],
+    arguments: Mapping[str, Argument],
+    what: str,
+    reporter: Reporter,
+    beside: tuple[str, ...] = (),
 ) -> Failed | None:
     """Reports each argument whose name is none of the known ones."""
     names = tuple(known)
     failed: Failed | None = None
     for name, argument in arguments.items():
         if name not in names:
-            helps = did_you_mean(name, names)
-            if name in MODIFIERS:
+            helps = did_you_mean(name, (*names, *beside))
+            if name in beside:
                 helps = (f"`{name}` is no argument: it stands beside the op, not among those",)
             elif not helps:
                 listed = ", ".join(f"`{n}`" for n in names)

@@ -143,7 +143,7 @@ def _closing(text: str, start: int) -> int:
     end = _closing_position(text, start)
     if end is None:
         message = "this `$(` is not closed in the same value"
-        helps = ("close it, or quote the value: YAML ends it at a comma or a bracket otherwise",)
+        helps = ("close it, or quote the value: YAML ends it at a comma, a bracket or ` #`",)
         raise Mistake(DOLLAR, message, start - 1, len(text), helps)
     return end
 

@@ -7,7 +7,7 @@ has in another shape is one report, and nothing is read yet.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import nearest
@@ -111,8 +111,8 @@ def _mismatch(
         if items
     ]  # fmt: skip
     notes = [
-        *_listed("missing", [_near(name, extra) for name in missing]),
-        *_listed("unexpected", [f"`{shown(name)}`" for name in extra]),
+        *_listed("missing", missing, lambda name: _near(name, extra)),
+        *_listed("unexpected", extra, lambda name: f"`{shown(name)}`"),
         *_listed("of another shape", shapes),
         *_listed("named twice", twice),
     ]
@@ -133,8 +133,9 @@ def _near(name: str, extra: list[str]) -> str:
     return f"`{name}` (the file has `{shown(found)}`)" if found else f"`{name}`"
 
 
-def _listed(what: str, items: list[str]) -> list[str]:
-    lines = [f"{what}: {item}" for item in items[:LISTED]]
+def _listed(what: str, items: list[str], told: Callable[[str], str] = str) -> list[str]:
+    """The first items, each as it is told; a search for near names is made for those alone."""
+    lines = [f"{what}: {told(item)}" for item in items[:LISTED]]
     if len(items) > LISTED:
         lines.append(f"{what}: and {len(items) - LISTED} more")
     return lines

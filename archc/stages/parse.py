@@ -18,6 +18,7 @@ from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.cut_expression import mend_entries, mend_items
 from archc.language.spec import EVALUATED_KEYS
+from archc.language.syntax_words import context_words, syntax_helps, syntax_message
 from archc.language.tree import Entry, Mapping, Scalar, ScalarValue, Sequence, Tree, shown
 
 TEXT_BOUND = 4_000_000
@@ -275,21 +276,27 @@ class _Builder:
         return Span(self._source, start.line + 1, start.column + 1, end.line + 1, end.column + 1)
 
     def _syntax(self, error: yaml.YAMLError) -> Failed:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
-        line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-        if mark is None:
-            line, column = self._unprintable()
-        span = Span(self._source, line, column, line, column + 1)
-        context_mark = getattr(error, "context_mark", None)
+        mark = getattr(error, "problem_mark", None)
+        line, column = (mark.line + 1, mark.column + 1) if mark is not None else self._unprintable()
+        at = Span(self._source, line, column, line, column + 1)
+        helps = syntax_helps(problem, self._source.line(line), self._source.line(line - 1))
+        message = syntax_message(problem, self._source.line(line)[column - 1 :])
+        label = ""
         related: tuple[Related, ...] = ()
-        context = getattr(error, "context", None)
-        if context and context_mark is not None and context_mark.line + 1 != line:
-            at = self._span(context_mark, context_mark)
-            related = (Related(at, str(context)),)
-        helps = _syntax_helps(problem, self._source.line(line), self._source.line(line - 1))
+        opened, what = getattr(error, "context_mark", None), getattr(error, "context", None)
+        if opened is not None and opened.line + 1 != line:
+            start = Span(
+                self._source, opened.line + 1, opened.column + 1, opened.line + 1, opened.column + 2
+            )
+            words = context_words(str(what))
+            if self._source.line(line).strip():
+                is_stray = message.endswith("closes nothing")
+                related = () if is_stray else (Related(start, words),)
+            else:  # the end of the text shows nothing; what is open there does
+                at, label, message = start, words, "the text ends before this does"
         return self._reporter.error(
-            SYNTAX, _syntax_message(problem), Place(span), related=related, helps=helps
+            SYNTAX, message, Place(at), label=label, related=related, helps=helps
         )
 
     def _unprintable(self) -> tuple[int, int]:
@@ -299,32 +306,3 @@ class _Builder:
                 if not (character.isprintable() or character in "\t\r\x85\ufeff\u2028\u2029\xa0"):
                     return number, column
         return 1, 1
-
-
-_SYNTAX_WORDS = {
-    "mapping values are not allowed in this context": "a `:` makes no mapping here",
-    "could not find expected ':'": "a key needs a `:` after it",
-    "did not find expected key": "a key was expected here, or the indentation is off",
-    "did not find expected ',' or '}'": "a `,` or a `}` was expected here",
-    "did not find expected ',' or ']'": "a `,` or a `]` was expected here",
-    "did not find expected '-' indicator": "a `-` was expected here, or the indentation is off",
-    "found character that cannot start any token": "this character cannot stand here",
-    "control characters are not allowed": "a control character stands in the text",
-    "did not find expected <document start>": "the text goes on after the end of the document",
-    "found unexpected end of stream": "the text ends within a quoted value",
-}
-
-
-def _syntax_message(problem: str) -> str:
-    return _SYNTAX_WORDS.get(problem, problem.rstrip(".") or "this is not YAML")
-
-
-def _syntax_helps(problem: str, line: str, before: str) -> tuple[str, ...]:
-    helps: list[str] = []
-    if "\t" in line[: len(line) - len(line.lstrip())]:
-        helps.append("indent with spaces, YAML admits no tabs there")
-    if "$(" in line or ("$(" in before and "expected" in problem):
-        helps.append("quote a value whose expression holds a comma, a bracket, `: ` or ` #`")
-    elif "mapping values" in problem:
-        helps.append("quote a value that holds `: `, or break the line before the key")
-    return tuple(helps)

@@ -126,9 +126,7 @@ def rules(errors: Sequence[archc.Diagnostic]) -> list[str]:
     return [error.rule.slug for error in errors]
 
 
-def assert_close(
-    found: NDArray[Any], wanted: NDArray[Any], tolerance: float = TOLERANCE
-) -> None:
+def assert_close(found: NDArray[Any], wanted: NDArray[Any], tolerance: float = TOLERANCE) -> None:
     """Demands equal shapes, and differences that are small beside the largest number wanted."""
     assert found.shape == wanted.shape
     scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))

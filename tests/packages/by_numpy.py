@@ -1,19 +1,19 @@
-"""What the ops of the language mean, calculated by numpy alone, in float64 and window by window.
+"""What the ops of the language mean, calculated by numpy alone, window by window.
 
-Images are (N, C, H, W); pads are (top, left, bottom, right). Nothing here is taken from archc: sizes
-follow from the formulas that the language gives, and each window is visited by itself.
+Images are (N, C, H, W); pads are (top, left, bottom, right). Nothing here is taken from archc:
+sizes follow from the formulas that the language gives, and each window is visited by itself.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Array: TypeAlias = NDArray[np.float64]
+Array: TypeAlias = NDArray[Any]
 Pads: TypeAlias = tuple[int, int, int, int]
 Pair: TypeAlias = tuple[int, int]
 
@@ -21,7 +21,7 @@ NONE: Pads = (0, 0, 0, 0)
 
 
 def same_pads(x: Array, kernel: Pair, stride: Pair = (1, 1), dilation: Pair = (1, 1)) -> Pads:
-    """What `same` puts around an image: the output is ceil(n / s), the odd line stands at the end."""
+    """What `same` puts around an image: the output is ceil(n / s), an odd line stands last."""
     (top, bottom), (left, right) = (
         _same_ends(n, k, s, d)
         for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)
@@ -103,7 +103,7 @@ def conv_transpose(
 
 
 def conv_transpose_same(x: Array, weight: Array, bias: Array, stride: Pair) -> Array:
-    """The size times the stride: what is above it is cut off, what is below it is put at the end."""
+    """The size times the stride: what is above it is cut off, what lacks is put at the end."""
     ends = [max(k - s, 0) for k, s in zip(weight.shape[2:], stride, strict=True)]
     more = [max(s - k, 0) for k, s in zip(weight.shape[2:], stride, strict=True)]
     top, left = ends[0] // 2, ends[1] // 2
@@ -125,7 +125,7 @@ def max_pool(
     """The maximum of the elements of a window that lie in the image."""
 
     def largest(window: Array, area: int) -> Array:
-        return window.max(axis=(2, 3))
+        return np.asarray(window.max(axis=(2, 3)))
 
     return _pooled(x, kernel, stride or kernel, pads, dilation, largest, ceil=ceil)
 
@@ -143,7 +143,7 @@ def avg_pool(
 
     def mean(window: Array, area: int) -> Array:
         count = area if include_pad else window.shape[2] * window.shape[3]
-        return window.sum(axis=(2, 3)) / count
+        return np.asarray(window.sum(axis=(2, 3)) / count)
 
     return _pooled(x, kernel, stride or kernel, pads, (1, 1), mean, ceil=ceil)
 
@@ -191,7 +191,8 @@ def max_unpool(values: Array, entered: Array, kernel: Pair, stride: Pair, pads: 
     columns = _places(width, kernel[1], stride[1], 1, pads[1], pads[3], ceil=False)
     for n, c, i, j in np.ndindex(*values.shape):
         inside = [(p, q) for p in rows[i] for q in columns[j] if 0 <= p < height and 0 <= q < width]
-        y[n, c][max(inside, key=lambda at, n=n, c=c: entered[n, c][at])] = values[n, c, i, j]
+        found = [entered[n, c, p, q] for p, q in inside]
+        y[n, c][inside[int(np.argmax(found))]] = values[n, c, i, j]
     return y
 
 
@@ -222,7 +223,7 @@ def along(numbers: Array, x: Array, axis: int = 1) -> Array:
 def standardised(x: Array, axes: Sequence[int], eps: float = 1e-5) -> Array:
     mean = x.mean(axis=tuple(axes), keepdims=True)
     variance = ((x - mean) ** 2).mean(axis=tuple(axes), keepdims=True)
-    return (x - mean) / np.sqrt(variance + eps)
+    return np.asarray((x - mean) / np.sqrt(variance + eps))
 
 
 def group_norm(x: Array, groups: int, eps: float = 1e-5) -> Array:
@@ -299,7 +300,7 @@ def channel_shuffle(x: Array, groups: int) -> Array:
 
 def softmax(x: Array, axis: int = 1) -> Array:
     powers = np.exp(x - x.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
+    return np.asarray(powers / powers.sum(axis=axis, keepdims=True))
 
 
 def sigmoid(x: Array) -> Array:
@@ -340,5 +341,3 @@ ACTIVATIONS: dict[str, Activation] = {
     "square": np.square,
 }
 """The activations at their defaults; `sqrt` wants numbers from 0 on."""
-
-Mode: TypeAlias = Literal["constant", "reflect", "edge"]

@@ -28,7 +28,7 @@ _PLAIN = [op for op in ACTIVATIONS if op != "sqrt"]
 _ACTIVATION_LAYERS = "\n".join(
     [
         "  all:", "    concat:", *(f"      - [{op}]" for op in _PLAIN),
-        "      - [{leaky_relu: 0.3}]", "      - [{elu: 2}]", "      - [{gelu: {approximate: true}}]",
+        "      - [{leaky_relu: 0.3}]", "      - [{elu: 2}]", "      - [{gelu: true}]",
         "      - [{softmax: width}]", "      - [{log_softmax: 2}]", "      - [abs, sqrt]",
         "      - [{clip: {min: -0.5, max: 0.75}}]", "      - [{clip: {min: 0.25}}]",
         "      - [{clip: {max: -0.25}}]",
@@ -78,7 +78,7 @@ def _merged(x: Array, w: Weights) -> Array:
 
 def _reductions(x: Array, w: Weights) -> Array:
     def biggest(y: Array) -> Array:
-        return y.max(axis=(2, 3), keepdims=True)
+        return np.asarray(y.max(axis=(2, 3), keepdims=True))
 
     parts = [x.mean(axis=(2, 3), keepdims=True), biggest(x), x.mean(axis=(2, 3), keepdims=True)]
     parts += [biggest(x), biggest(-x), x.mean(axis=2, keepdims=True).max(axis=3, keepdims=True)]
@@ -89,9 +89,7 @@ def _reductions(x: Array, w: Weights) -> Array:
 
 def _features(x: Array, w: Weights) -> Array:
     x = ref.dense(x.reshape(len(x), -1), w["fc1.weight"], w["fc1.bias"])
-    x = ref.batch_norm(
-        x, w["bn.running_mean"], w["bn.running_var"], w["bn.weight"], w["bn.bias"]
-    )
+    x = ref.batch_norm(x, w["bn.running_mean"], w["bn.running_var"], w["bn.weight"], w["bn.bias"])
     x = ref.standardised(x, [1]) * w["ln.weight"] + w["ln.bias"]
     x = ref.group_norm(x, 3) * w["gn.weight"] + w["gn.bias"]
     x = np.where(x < 0, x * w["slope.weight"], x) * w["factor.weight"]
@@ -117,7 +115,7 @@ def _shapes(x: Array, w: Weights) -> Array:
     x = ref.softmax(x.reshape(n, 2, -1), 2).reshape(n, 1, 4, h, width)
     x = x[:, 0].reshape(n, 2, h * 2, width)
     x = ref.conv(x, w["conv.weight"]).reshape(n, 2 * h, width)
-    return x.mean(axis=1)
+    return np.asarray(x.mean(axis=1))
 
 
 def _positions(x: Array, w: Weights) -> NDArray[Any]:

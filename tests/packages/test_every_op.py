@@ -1,4 +1,4 @@
-"""Every op in a small network: built with a checkpoint, run by ONNX Runtime, compared with numpy."""
+"""Every op in a small network: built with a checkpoint, run, and compared with numpy."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ def no_warnings(capfd: pytest.CaptureFixture[str]) -> Iterator[None]:
 
 @pytest.mark.parametrize("opset", OPSETS)
 @each_network
-def test_network_gives_what_its_formula_gives(
-    network: Network, opset: int, tmp_path: Path
-) -> None:
+def test_network_gives_what_its_formula_gives(network: Network, opset: int, tmp_path: Path) -> None:
     spec = network.spec(*(network.fixed or ("H", "W")))
     check(network, tmp_path, spec, opset, *sizes(network))
 
@@ -87,9 +85,7 @@ def test_network_of_one_symbol_gives_the_same(network: Network, tmp_path: Path) 
 
 
 @each_free_network
-def test_smallest_size_is_the_one_that_validation_reports(
-    network: Network, tmp_path: Path
-) -> None:
+def test_smallest_size_is_the_one_that_validation_reports(network: Network, tmp_path: Path) -> None:
     graph = archc.elaborate(write_spec(tmp_path, network.spec()))
     assert (graph.domains["H"].first, graph.domains["W"].first) == network.smallest
 
@@ -117,3 +113,17 @@ def test_the_networks_have_every_op(tmp_path: Path) -> None:
     specs = [n.spec(*(n.fixed or ("H", "W"))) for n in NETWORKS]
     graphs = [archc.elaborate(write_spec(tmp_path, spec)) for spec in specs]
     assert {node.layer.op for graph in graphs for node in graph.nodes} == {*op_names()}
+
+
+@pytest.mark.parametrize(
+    ("layers", "is_folded"),
+    [("{conv: 1, kernel: 3}", True), ("{max_pool: 3}", False), ("{avg_pool: 3}", False)],
+)
+def test_zeros_are_folded_into_convolutions_and_not_into_pools(
+    layers: str, is_folded: bool, tmp_path: Path
+) -> None:
+    model = build(tmp_path, f"input: {{image: [1, H, W]}}\nlayers: [{{pad: 1}}, {layers}]")
+    zero = model.weights["0/constant_value"]
+    assert zero == 0
+    # ONNX Runtime folds a zero whose bytes are all 0, and takes it for less than every number.
+    assert np.signbit(zero) == (not is_folded)

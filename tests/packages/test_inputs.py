@@ -18,6 +18,7 @@ from tests.packages.building import (
     rules,
     write_spec,
 )
+from tests.packages.by_numpy import Array
 
 HALF_TOLERANCE = 2e-3
 """Of the largest number wanted: float16 carries three digits."""
@@ -33,8 +34,8 @@ layers:
 
 
 def conv_net(
-    image: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    image: Array,
+) -> Array:
     weights = draw_weights(CONV)
     pads = ref.same_pads(image, (3, 3), (2, 2))
     y = ref.conv(image, weights["conv.weight"], weights["conv.bias"], stride=(2, 2), pads=pads)
@@ -195,7 +196,9 @@ class TestSizes:
         image = draw_image(1, 3, 9, 5)
         assert_close(model.run(image=image)["output"], conv_net(image.astype(np.float64)))
 
-    @pytest.mark.parametrize(("size", "is_admitted"), [(6, False), (8, True), (12, True), (16, False)])
+    @pytest.mark.parametrize(
+        ("size", "is_admitted"), [(6, False), (8, True), (12, True), (16, False)]
+    )
     def test_fixed_sizes_are_held_to_where(
         self, size: int, is_admitted: bool, tmp_path: Path
     ) -> None:

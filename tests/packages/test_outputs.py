@@ -20,6 +20,7 @@ from tests.packages.building import (
     write_checkpoint,
     write_spec,
 )
+from tests.packages.by_numpy import Array
 
 TWO = """\
 input: {image: [2, H, W]}
@@ -62,7 +63,9 @@ IMAGE = draw_image(2, 2, 4, 4)
     ],
 )  # fmt: skip
 def test_outputs_are_the_values_they_name(
-    outputs: str, wanted: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]], tmp_path: Path
+    outputs: str,
+    wanted: dict[str, Array],
+    tmp_path: Path,
 ) -> None:
     spec = TWO + (f"outputs: {outputs}\n" if outputs else "")
     given = build(tmp_path, spec).run(image=IMAGE)

@@ -49,9 +49,11 @@ U_WEIGHTS = {
 
 
 def _u_weights() -> Arrays:
-    shapes: dict[str, tuple[int, ...]] = {f"{k}.weight": v for k, v in U_WEIGHTS.items()}
-    biases = {f"{k}.bias": (v[1] if k.startswith("up") else v[0],) for k, v in U_WEIGHTS.items()}
-    return draw_weights(shapes | biases)
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in U_WEIGHTS.items():
+        shapes[f"{name}.weight"] = shape
+        shapes[f"{name}.bias"] = (shape[1 if name.startswith("up") else 0],)
+    return draw_weights(shapes)
 
 
 def _u_net(x: Array, w: Arrays) -> Array:
@@ -133,9 +135,7 @@ outputs: {last: last, middle: p1}
 
     @pytest.mark.parametrize("opset", OPSETS)
     @pytest.mark.parametrize("size", [*SIZES, (1, 1), (23, 18)])
-    def test_a_pyramid_is_added_up(
-        self, size: tuple[int, int], opset: int, tmp_path: Path
-    ) -> None:
+    def test_a_pyramid_is_added_up(self, size: tuple[int, int], opset: int, tmp_path: Path) -> None:
         w = draw_weights(
             {
                 "c1.weight": (3, 2, 3, 3), "c2.weight": (3, 3, 5, 5), "c3.weight": (3, 3, 3, 3),

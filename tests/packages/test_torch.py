@@ -185,7 +185,9 @@ def test_saved_modules_and_training_states_serve_as_checkpoints(tmp_path: Path) 
     import torch
 
     network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
-    path = write_spec(tmp_path, "input: {image: [3, H, W]}\nlayers: [{conv: 4, kernel: 3}, batch_norm]")
+    path = write_spec(
+        tmp_path, "input: {image: [3, H, W]}\nlayers: [{conv: 4, kernel: 3}, batch_norm]"
+    )
     image = draw_image(2, 3, 8, 8)
     with torch.no_grad():
         wanted = network(torch.from_numpy(image)).numpy().astype(np.float64)

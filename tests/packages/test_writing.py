@@ -49,9 +49,7 @@ HUGE = DENSE % (30_000, 30_000)
 class TestBytes:
     def test_other_processes_write_the_same(self, tmp_path: Path) -> None:
         spec = write_spec(tmp_path, NET)
-        script = (
-            "import sys, archc; archc.build(sys.argv[1], sys.argv[2], seed=3, variant='large')"
-        )
+        script = "import sys, archc; archc.build(sys.argv[1], sys.argv[2], seed=3, variant='large')"
         for number in range(2):
             environment = os.environ | {"PYTHONHASHSEED": str(number + 1)}
             target = str(tmp_path / f"{number}.onnx")
@@ -137,9 +135,7 @@ class TestExternalData:
         assert rules(caught.value.diagnostics) == ["build/no-place-beside"]
         assert not stream.was_written
 
-    def test_two_files_replace_what_was_there_only_when_complete(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_two_files_replace_what_was_there_only_when_complete(self, tmp_path: Path) -> None:
         spec, target = write_spec(tmp_path, DENSE % (300, 1000)), tmp_path / "net.onnx"
         archc.build(spec, target, external_data=True)
         before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}

@@ -12,9 +12,7 @@ from tests.packages.network import Network, Weights
 def _convolutions(x: Array, w: Weights) -> Array:
     pads = ref.same_pads(x, (3, 3), (2, 2))
     x = ref.conv(x, w["a.weight"], w["a.bias"], stride=(2, 2), pads=pads)
-    x = ref.conv(
-        x, w["b.weight"], w["b.bias"], pads=(1, 0, 0, 0), dilation=(2, 1), groups=2
-    )
+    x = ref.conv(x, w["b.weight"], w["b.bias"], pads=(1, 0, 0, 0), dilation=(2, 1), groups=2)
     return ref.conv(x, w["c.weight"], groups=6)
 
 

@@ -70,16 +70,17 @@ def _network(graph: Graph, reporter: Reporter) -> dict[str, Block] | Failed:
     A value that no path means where it is wanted gets a further name, and all is written again.
     """
     renamed: dict[ValueId, str] = {}
-    while len(renamed) <= len(graph.inputs) + len(graph.nodes):
+    while True:
         writer = Writer(graph, reporter, renamed)
         try:
             layers, outputs = writer.layers(), writer.outputs()
         except HiddenError as hidden:
+            if hidden.value in renamed:
+                raise InternalError("a value is wanted before it is there") from hidden
             renamed[hidden.value] = unused_name(graph, f"outer_{len(renamed)}")
             continue
         blocks: dict[str, Block] = {"blocks": writer.blocks} if writer.blocks else {}
         return writer.failed or {**blocks, "layers": layers, "outputs": outputs}
-    raise InternalError("a value stays hidden under all its names")
 
 
 def _input(entry: Input, graph: Graph) -> dict[str, object]:

@@ -82,3 +82,9 @@ def layers_within(layers: Iterable[NamedLayer], prefix: Path) -> Iterator[NamedL
             inner = (*found.path, str(number)) if branch.is_list else found.path[:-1]
             yield from layers_within(branch.layers, inner)
         yield found
+
+
+def first_value(layer: NamedLayer) -> ValueId:
+    """The value that is computed first of a layer and its branches."""
+    inner = (first_value(other) for branch in layer.branches for other in branch.layers)
+    return min(inner, default=layer.value)

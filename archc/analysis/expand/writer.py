@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, final
 
@@ -13,6 +12,7 @@ from archc.analysis.expand.nesting import (
     NamedLayer,
     Path,
     by_scope,
+    first_value,
     layers_within,
     named_branch,
     named_layers,
@@ -179,14 +179,12 @@ class Writer:
 
     def _merge(self, layer: NamedLayer, scope: Scope, flowing: ValueId) -> Block:
         self._lookup.open(layer.path[-1], scope)
-        starts = Counter(b.start if b.layers else b.value for b in layer.branches)
         modifiers: dict[str, Block] = {}
-        (common, count), *_ = starts.most_common()
-        if starts[flowing] < count:
-            flowing = common
-            modifiers["from"] = Flow(self._lookup.path(flowing, scope))
+        start = _common_start(layer, flowing)
+        if start != flowing:
+            modifiers["from"] = Flow(self._lookup.path(start, scope))
         branches = [
-            self._branch(branch, (*layer.path, str(number)), scope, flowing)
+            self._branch(branch, (*layer.path, str(number)), scope, start)
             for number, branch in enumerate(layer.branches)
         ]
         arguments = self._arguments(layer, scope)
@@ -230,7 +228,7 @@ class Writer:
         wanted = {size for node in within if not takes_path(node) for size in node_forms(node)}
         if wanted <= expressions(self._graph, self._lookup.entering).keys():
             return None
-        before = min(layer.value for layer in layers)
+        before = min(map(first_value, layers))
         source = value_with(self._graph, wanted, (start, *reversed(range(before))))
         if source is None:
             self._no_size(within[0])
@@ -244,6 +242,13 @@ class Writer:
 
 
 _LONG_FORM = frozenset(("layers", "from", "when"))
+
+
+def _common_start(layer: NamedLayer, flowing: ValueId) -> ValueId:
+    """The value above a merge that most of its branches start from; what flows in, if that."""
+    starts = [branch.start if branch.layers else branch.value for branch in layer.branches]
+    above = [value for value in starts if value < first_value(layer)]
+    return max([flowing, *above], key=starts.count)
 
 
 def _argument(value: object, known: Mapping[Form, str]) -> object:

@@ -21,7 +21,7 @@ from archc.language.arguments import plain
 from archc.language.evaluate import Evaluator
 from archc.language.library import nowhere
 from archc.language.scope import Context, Environment, Flow, Flowing, Named, Scope
-from archc.language.spec import Block, SpecFile, Variant
+from archc.language.spec import SpecFile, Variant
 from archc.language.tree import Entry, Scalar, Tree
 from archc.language.tree import Mapping as TreeMapping
 from archc.language.values import Argument, InputValue, Origin, Value
@@ -29,7 +29,7 @@ from archc.stages.elaborate.admitted import admitted, largest_demands
 from archc.stages.elaborate.branches import run_branches
 from archc.stages.elaborate.expectations import check_expectations
 from archc.stages.elaborate.inputs import InputReader, Symbols
-from archc.stages.elaborate.layers import run_block, run_layer
+from archc.stages.elaborate.layers import run_layer
 from archc.stages.elaborate.modifiers import run_modified
 from archc.stages.elaborate.outputs import pick_outputs, run_outputs, warn_unused
 from archc.stages.elaborate.sequences import run_sequence
@@ -38,7 +38,6 @@ from archc.stages.elaborate.walk import (
     DEPTH_BOUND,
     TOO_DEEP,
     BranchRun,
-    LayerUse,
     MergeUse,
     Run,
     Walk,
@@ -137,9 +136,8 @@ class _Elaboration(Walk):
     @override
     def sequence(self, tree: Tree, context: Context, flow: Flow) -> Run:
         if self.depth >= DEPTH_BOUND:
-            self.is_cut_short = True
             message = f"sequences of layers nest more than {DEPTH_BOUND} levels deep"
-            return Run(self.reporter.error(TOO_DEEP, message, context.place(tree.span)))
+            return Run(self.cut_short(TOO_DEEP, message, context.place(tree.span)))
         self.depth += 1
         run = run_sequence(self, tree, context, flow)
         self.depth -= 1
@@ -164,10 +162,6 @@ class _Elaboration(Walk):
     @override
     def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
         return run_branches(self, merge, context, flow)
-
-    @override
-    def block(self, block: Block, use: LayerUse, context: Context, flow: Flow) -> Run:
-        return run_block(self, block, use, context, flow)
 
     @override
     def environment(self, file: SpecFile) -> Environment:

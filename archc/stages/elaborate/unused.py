@@ -7,7 +7,7 @@ from archc.diagnostics.reporter import FAILED
 from archc.language.scope import Context, Scope
 from archc.language.spec import Block, SpecFile
 from archc.language.values import Origin
-from archc.stages.elaborate.layers import block_context
+from archc.stages.elaborate.blocks import block_context
 from archc.stages.elaborate.walk import UNKNOWN_ROOT, Walk
 
 

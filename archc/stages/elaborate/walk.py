@@ -15,7 +15,8 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Element
-from archc.language.evaluate import BOOL, Evaluator
+from archc.language.calculate import BOOL
+from archc.language.evaluate import Evaluator
 from archc.language.scope import Context, Environment, Flow, Named, Scope
 from archc.language.spec import Block, SpecFile
 from archc.language.tree import Entry, Scalar, Tree, is_name, kind_of, shown
@@ -104,10 +105,6 @@ class Walk(ABC):
     @abstractmethod
     def branches(self, merge: MergeUse, context: Context, flow: Flow) -> list[BranchRun] | Failed:
         """Runs the branches of a merge."""
-
-    @abstractmethod
-    def block(self, block: Block, use: LayerUse, context: Context, flow: Flow) -> Run:
-        """Runs a block under the use's name."""
 
     @abstractmethod
     def environment(self, file: SpecFile) -> Environment:
@@ -224,10 +221,16 @@ class Walk(ABC):
         """Counts a step of the walk; false beyond the bound, which is reported once."""
         self._steps += 1
         if self._steps == STEP_BOUND + 1:
-            self.is_cut_short = True
             message = f"the network has more than {STEP_BOUND} layers, branches and rounds of loops"
-            self.reporter.error(TOO_MANY, message, place)
-        return self._steps <= STEP_BOUND
+            self.cut_short(TOO_MANY, message, place)
+        return not self.is_cut_short
+
+    def cut_short(self, rule: Rule, message: str, place: Place) -> Failed:
+        """Reports what is too much, and ends the walk."""
+        if self.is_cut_short:
+            return FAILED
+        self.is_cut_short = True
+        return self.reporter.error(rule, message, place)
 
 
 Carried: TypeAlias = tuple[tuple[str | None, Argument], ...]

@@ -25,4 +25,5 @@ def total_macs(graph: Graph) -> Size:
 
 def count_macs(graph: Graph) -> int:
     """The multiply-accumulates a sample at the default size, else the smallest admitted."""
-    return evaluate(total_macs(graph), graph.sample_sizes)
+    sizes = graph.sample_sizes
+    return sum(evaluate(node_macs(node), sizes) for node in graph.nodes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 
 import typer
 
@@ -23,62 +23,65 @@ app = typer.Typer(rich_markup_mode=None)
 STANDARD_OUTPUT = "-"
 
 
+_Out: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="The model's file, its folder, or - for standard output.  [default: NAME.onnx]",
+        show_default=False,
+    ),
+]
+_Weights: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--weights",
+        "-w",
+        metavar="FILE",
+        help="A checkpoint: safetensors, or what torch.save writes. Without one, weights are "
+        "random.",
+    ),
+]
+_Outputs: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        metavar="NAME=PATH",
+        help="Give this layer's output instead of the spec's outputs. May be given several times.",
+    ),
+]
+_Opset: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--opset", metavar="N", help="The version of ONNX's operators.", parser=whole_number(1)
+    ),
+]
+_ExternalData: TypeAlias = Annotated[
+    bool, typer.Option("--external-data", help="Put the weights into a second file, FILE.data.")
+]
+_Seed: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        help="What random weights are drawn with.",
+        parser=whole_number(0),
+    ),
+]
+
+
 @app.command()
 def build(
     spec: SpecArgument,
-    output: Annotated[
-        str | None,
-        typer.Option(
-            "--out",
-            "-o",
-            metavar="FILE",
-            help="The model's file, its folder, or - for standard output.  [default: NAME.onnx]",
-            show_default=False,
-        ),
-    ] = None,
-    weights: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights",
-            "-w",
-            metavar="FILE",
-            help="A checkpoint: safetensors, or what torch.save writes. Without one, weights are "
-            "random.",
-        ),
-    ] = None,
+    output: _Out = None,
+    weights: _Weights = None,
     variant: VariantOption = None,
     settings: SetOption = None,
-    outputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output",
-            metavar="NAME=PATH",
-            help="Give this layer's output instead of the spec's outputs. May be given several "
-            "times.",
-        ),
-    ] = None,
-    opset: Annotated[
-        int | None,
-        typer.Option(
-            "--opset",
-            metavar="N",
-            help="The version of ONNX's operators.",
-            parser=whole_number(1),
-        ),
-    ] = None,
-    external_data: Annotated[
-        bool,
-        typer.Option("--external-data", help="Put the weights into a second file, FILE.data."),
-    ] = False,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            metavar="N",
-            help="What random weights are drawn with.",
-            parser=whole_number(0),
-        ),
-    ] = 0,
+    outputs: _Outputs = None,
+    opset: _Opset = None,
+    external_data: _ExternalData = False,
+    seed: _Seed = 0,
 ) -> None:
     """Compile a spec to an ONNX model."""
     from archc.pipeline import DEFAULT_OPSET, build_model, load_spec

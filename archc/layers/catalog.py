@@ -4,6 +4,7 @@ The table is written by hand so that a command imports only the families that a 
 compares it with the classes themselves.
 """
 
+from functools import cache
 from importlib import import_module
 
 from archc.diagnostics.errors import InternalError
@@ -41,6 +42,7 @@ def op_names() -> tuple[str, ...]:
     return tuple(OPS)
 
 
+@cache
 def layer_class(op: str) -> type[Layer]:
     """The class of an op, after an import of its family alone.
 

@@ -129,6 +129,8 @@ class _Merge(Layer):
         """One axis of the merge with one more branch."""
         if self.is_gate and 1 in (so_far.size, new.size):
             return new if so_far.size == 1 else so_far
+        if so_far.size == new.size:
+            return so_far
         name = inputs[so_far.branch].axes[axis].name or f"axis {axis + 1}"
         message = (
             f"`{self.op}` joins branches of different {_plural(name)}: {so_far.size} and {new.size}"

@@ -112,15 +112,16 @@ class GraphBuilder:
     def finish(self, graph: Graph, elements: Iterable[Element]) -> Graph:
         """The graph with the nodes that its outputs need, and the nesting of those."""
         needed = self.needed(graph.outputs) | set(range(len(self.inputs)))
-        order = sorted(needed)
-        number = {old: new for new, old in enumerate(order)}
-        kept = [self.nodes[old - len(self.inputs)] for old in order if old >= len(self.inputs)]
-        nodes = tuple(
-            n
-            if all(number[i] == i for i in n.inputs)
-            else replace(n, inputs=tuple(number[i] for i in n.inputs))
-            for n in kept
-        )
+        if len(needed) == len(self.inputs) + len(self.nodes):
+            return replace(
+                graph,
+                inputs=tuple(self.inputs),
+                nodes=tuple(self.nodes),
+                elements=tuple(elements),
+            )
+        number = {old: new for new, old in enumerate(sorted(needed))}
+        kept = [self.nodes[old - len(self.inputs)] for old in number if old >= len(self.inputs)]
+        nodes = tuple(replace(n, inputs=tuple(number[i] for i in n.inputs)) for n in kept)
         outputs = tuple(
             o._replace(
                 value=number[o.value],

@@ -55,7 +55,7 @@ def control_bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body
     for body in _bodies(walk, tree, context):
         if not body.is_known:
             body.context.scope.is_counted = False
-        if not walk.step(context.place(tree.span)):
+        if not walk.step(tree.span, context):
             yield Body(body.tree, body.context.uncertain(), is_known=False)
             return
         yield body

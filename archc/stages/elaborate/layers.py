@@ -43,7 +43,7 @@ def run_layer(
     Reports:
         layer/not-a-layer, layer/scope-argument, layer/unknown-op, and what it runs reports.
     """
-    if not walk.step(context.place(tree.span)):
+    if not walk.step(tree.span, context):
         return Run(FAILED)
     if isinstance(tree, Sequence):
         return _scope(walk, tree, name, name_span, context, flow)

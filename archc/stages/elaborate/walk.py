@@ -24,7 +24,7 @@ from archc.language.values import Argument, Text, describe, type_name
 from archc.stages.elaborate.builder import GraphBuilder
 from archc.stages.elaborate.parameters import Binder
 
-STEP_BOUND = 100_000
+STEP_BOUND = 50_000
 """Layers, scopes, branches and rounds of loops; what a hostile spec may make the walk do."""
 
 REPEAT_BOUND = 10_000
@@ -217,12 +217,12 @@ class Walk(ABC):
         flow = found[1].flow
         return flow if flow is not None else FAILED
 
-    def step(self, place: Place) -> bool:
+    def step(self, span: Span, context: Context) -> bool:
         """Counts a step of the walk; false beyond the bound, which is reported once."""
         self._steps += 1
         if self._steps == STEP_BOUND + 1:
             message = f"the network has more than {STEP_BOUND} layers, branches and rounds of loops"
-            self.cut_short(TOO_MANY, message, place)
+            self.cut_short(TOO_MANY, message, context.place(span))
         return not self.is_cut_short
 
     def cut_short(self, rule: Rule, message: str, place: Place) -> Failed:

@@ -395,19 +395,21 @@ def build_model(
         place = file_place(str(weights))
         found = bind_checkpoint(
             network.graph, checkpoint.tensors, network.rules, place, reporter,
-            spare=_whole_weights(spec, choices),
+            spare=_spare_weights(network.graph, spec, choices),
         )  # fmt: skip
         if isinstance(found, Failed):
             return FAILED
         return _write(network, found, checkpoint, target, reporter, opset, external_data, progress)
 
 
-def _whole_weights(spec: Spec, choices: Choices) -> Collection[str]:
-    """The weights of the whole network, where the caller picks outputs that may not need all."""
+def _spare_weights(graph: Graph, spec: Spec, choices: Choices) -> Collection[str]:
+    """The weights of the spec's layers that no output needs, side outputs not picked included."""
     if not choices.outputs:
-        return ()
+        return graph.left_out
     whole = elaborate_network(spec, replace(choices, outputs={}), Reporter())
-    return () if isinstance(whole, Failed) else whole.graph.owned_weights().keys()
+    if isinstance(whole, Failed):
+        return graph.left_out
+    return {*graph.left_out, *whole.graph.left_out, *whole.graph.owned_weights()}
 
 
 def _write(

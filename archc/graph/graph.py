@@ -133,6 +133,7 @@ class Graph:
         domains: the admitted values of each symbol, the derived minimum included.
         defaults: the symbols' default sizes, where the spec gives them.
         bounds: for each symbol, the smallest value that the layers admit, and which layer asks.
+        left_out: the weights of layers that no output needs, which a checkpoint may still hold.
     """
 
     name: str
@@ -145,6 +146,7 @@ class Graph:
     domains: Mapping[str, Domain]
     defaults: Mapping[str, int]
     bounds: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
 
     def type_of(self, value: ValueId) -> TensorType:
         """The type of a value."""

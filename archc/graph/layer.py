@@ -80,8 +80,12 @@ class Check(Protocol):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
-        """Demands a = b for every admitted input; the error says where they would be equal."""
+        """Demands a = b for every admitted input; the error says where they would be equal.
+
+        `also` holds pairs that have to be equal too, so that the help mends all of them at once.
+        """
 
 
 class Layer(BaseModel, ABC):

@@ -91,14 +91,26 @@ def unknown_arguments(
 
 
 def plain(value: Value) -> object:
-    """A value as plain Python: texts as `str`, the rest as it is."""
+    """A value as plain Python: texts as `str`, a layer with arguments as a spec writes it."""
     if isinstance(value, Text):
         return str(value)
     if isinstance(value, tuple):
         return tuple(plain(v) for v in value)
     if isinstance(value, LayerValue):
-        return describe(value)
+        return _plain_layer(value)
     return value
+
+
+def _plain_layer(layer: LayerValue) -> object:
+    """The name alone, or with its principal argument and the others beside it."""
+    if not layer.arguments:
+        return str(layer.name)
+    given = {
+        str(layer.name) if name is None else name: plain(argument.value)
+        for name, argument in layer.arguments
+        if not isinstance(argument.value, Failed)
+    }
+    return {str(layer.name): None} | given
 
 
 def _integral(value: object) -> object:

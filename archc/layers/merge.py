@@ -81,7 +81,8 @@ class _Merge(Layer):
                 if i + 1 == along:
                     joined[i] = _Joined(add(joined[i].size, size), 0)
                     continue
-                met = self._met(joined[i], _Joined(size, branch), inputs, i, check)
+                rest = self._pairs(joined, other, i + 1, along)
+                met = self._met(joined[i], _Joined(size, branch), inputs, i, rest, check)
                 if isinstance(met, Failed):
                     failed = met
                     break
@@ -91,6 +92,17 @@ class _Merge(Layer):
         return first.with_axes(
             Axis(axis.name, met.size) for axis, met in zip(first.axes, joined, strict=True)
         )
+
+    def _pairs(
+        self, joined: list[_Joined], other: TensorType, start: int, along: int | None
+    ) -> list[tuple[Size, Size]]:
+        """The sizes of two branches that have to be equal, from an axis on."""
+        pairs = zip(joined[start:], other.sizes[start:], strict=True)
+        return [
+            (so_far.size, size)
+            for i, (so_far, size) in enumerate(pairs, start)
+            if i + 1 != along and not (self.is_gate and 1 in (so_far.size, size))
+        ]
 
     def _float_fault(self, inputs: tuple[TensorType, ...], check: Check) -> Failed | None:
         for branch, x in enumerate(inputs):
@@ -124,6 +136,7 @@ class _Merge(Layer):
         new: _Joined,
         inputs: tuple[TensorType, ...],
         axis: int,
+        rest: list[tuple[Size, Size]],
         check: Check,
     ) -> _Joined | Failed:
         """One axis of the merge with one more branch."""
@@ -137,8 +150,9 @@ class _Merge(Layer):
         )
         labels = _labels(inputs, so_far.branch, new.branch)
         failed = check.equal(
-            so_far.size, new.size, SIZES, message, branch=new.branch, branch_labels=labels
-        )
+            so_far.size, new.size, SIZES, message, branch=new.branch, branch_labels=labels,
+            also=rest,
+        )  # fmt: skip
         return failed or so_far
 
 

@@ -122,10 +122,15 @@ class OnlyWhere(NamedTuple):
         return f"{self.symbol} mod {self.period} is {shown}"
 
     @property
+    def condition(self) -> str:
+        """The symbol's entry in a `where`, as it stands in a spec."""
+        rest = f", remainder: {self.remainder}" if self.remainder else ""
+        return f"{self.symbol}: {{multiple_of: {self.multiple_of}{rest}}}"
+
+    @property
     def where(self) -> str:
         """The `where` to write, as it stands in a spec."""
-        rest = f", remainder: {self.remainder}" if self.remainder else ""
-        return f"where: {{{self.symbol}: {{multiple_of: {self.multiple_of}{rest}}}}}"
+        return f"where: {{{self.condition}}}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ def _values(parameters: Mapping[str, object]) -> dict[str, JsonValue]:
 
 
 def _listed(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _listed(v) for name, v in value.items()}
     return [_listed(v) for v in value] if isinstance(value, tuple) else value
 
 

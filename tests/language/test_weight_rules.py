@@ -53,10 +53,10 @@ def test_replacement_names_groups_by_number(rule: str, key: str, expected: str) 
 
 
 def test_ignore_must_match_the_whole_renamed_key() -> None:
-    found, _ = rules(r"{prefix: net., rename: {x: aux1}, ignore: ['aux\d\..*']}")
+    found, _ = rules(r"{prefix: net., rename: {head: aux1}, ignore: ['aux\d\..*']}")
     assert isinstance(found, WeightRules)
 
-    names = [found.renamed(key) for key in ("net.x.w", "aux2.w", "aux3", "my.aux1.w")]
+    names = [found.renamed(key) for key in ("net.head.w", "aux2.w", "aux3", "my.aux1.w")]
     assert [found.ignores(name) for name in names] == [True, True, False, False]
 
 

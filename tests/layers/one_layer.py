@@ -119,6 +119,7 @@ class RecordingCheck(Check):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         verdict = domain.equal(a, b, self.admitted)
         if isinstance(verdict, Always):

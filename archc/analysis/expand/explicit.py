@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, final
 
 from typing_extensions import override
@@ -97,5 +97,6 @@ class _Trial(Check):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         return None

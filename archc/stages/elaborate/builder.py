@@ -20,8 +20,9 @@ from archc.graph.graph import (
     ValueId,
 )
 from archc.graph.layer import Layer
+from archc.graph.weight import Weight
 from archc.language.scope import Flowing
-from archc.shapes.domain import Domain
+from archc.shapes.domain import Bound, Domain
 from archc.shapes.tensor_type import TensorType
 
 
@@ -33,6 +34,15 @@ class Demand(NamedTuple):
     layer: str
     place: Place
     node: int
+
+
+class Typed(NamedTuple):
+    """A layer for inputs of some types: its output, its weights, and what it demands of symbols."""
+
+    layer: Layer
+    output: TensorType
+    weights: tuple[Weight, ...]
+    demands: tuple[Bound, ...]
 
 
 class GraphBuilder:
@@ -50,23 +60,19 @@ class GraphBuilder:
         self.inputs.append(tensor)
         return Flowing(len(self.inputs) - 1, tensor.type)
 
-    def add_node(
-        self,
-        name: str,
-        layer: Layer,
-        inputs: Sequence[Flowing],
-        output: TensorType,
-        place: Place,
-    ) -> Flowing:
-        """Adds a layer with its weights, and gives its output."""
+    def add_node(self, name: str, typed: Typed, inputs: Sequence[Flowing], place: Place) -> Flowing:
+        """Adds a layer with its weights and demands, and gives its output."""
         types = tuple(flow.type for flow in inputs)
         node = Node(
-            name, layer, tuple(flow.id for flow in inputs), types, output, layer.weights(types),
-            name, place,
+            name, typed.layer, tuple(flow.id for flow in inputs), types, typed.output,
+            typed.weights, name, place,
         )  # fmt: skip
-        self.by_name.setdefault(name, len(self.nodes))
+        index = len(self.nodes)
+        self.by_name.setdefault(name, index)
         self.nodes.append(node)
-        return Flowing(len(self.inputs) + len(self.nodes) - 1, output)
+        for bound in typed.demands:
+            self._demands.append(Demand(bound.symbol, bound.least, name, place, index))
+        return Flowing(len(self.inputs) + index, typed.output)
 
     def node_of(self, value: ValueId) -> Node | None:
         """The node that gives a value, None for an input."""
@@ -85,10 +91,6 @@ class GraphBuilder:
     def share(self, index: int, owner: str) -> None:
         """Makes a node use the weights of another."""
         self.nodes[index] = replace(self.nodes[index], owner=owner)
-
-    def demand(self, symbol: str, least: int, layer: str, place: Place) -> None:
-        """Records how large the layer that becomes the next node needs a symbol to be."""
-        self._demands.append(Demand(symbol, least, layer, place, len(self.nodes)))
 
     def demands_of(self, needed: set[ValueId]) -> list[Demand]:
         """The demands of the layers whose values are needed."""
@@ -135,7 +137,12 @@ class GraphBuilder:
             nodes=nodes,
             outputs=outputs,
             elements=_elements(elements, number),
+            left_out=_weight_names(self.nodes) - _weight_names(nodes),
         )
+
+
+def _weight_names(nodes: Iterable[Node]) -> frozenset[str]:
+    return frozenset(node.weight_name(weight) for node in nodes for weight in node.weights)
 
 
 def _elements(elements: Iterable[Element], number: dict[ValueId, ValueId]) -> tuple[Element, ...]:

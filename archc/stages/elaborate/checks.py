@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.place import Place, Span
@@ -38,21 +38,21 @@ class LayerCheck:
 
     Attributes:
         reporter: takes the errors.
-        builder: takes the demands.
-        name: the layer's full name.
+        builder: knows the domains, and where what flows in comes from.
         place: the layer's op.
         arguments: the place of each argument that is written.
         branches: the span of each branch of a merge.
         inputs: what flows in, for the notes.
+        demands: what the layer demands of symbols, collected here.
     """
 
     reporter: Reporter
     builder: GraphBuilder
-    name: str
     place: Place
     arguments: Mapping[str, Span]
     branches: tuple[Span, ...]
     inputs: tuple[Flowing, ...]
+    demands: list[Bound] = field(default_factory=list)
 
     @property
     def domains(self) -> Domains:
@@ -111,7 +111,7 @@ class LayerCheck:
             return self.error(rule, message, at=at, notes=notes, helps=helps)
         bound = lower_bound(size, least, self.domains)
         if isinstance(bound, Bound):
-            self.builder.demand(bound.symbol, bound.least, self.name, self.place)
+            self.demands.append(bound)
             return None
         if isinstance(bound, Undecided):
             return self._undecided(at)
@@ -141,6 +141,7 @@ class LayerCheck:
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         """Demands a = b for every admitted input; the error says where they would be equal."""
         verdict: Verdict = Always() if a == b else equal(a, b, self.domains)
@@ -148,13 +149,25 @@ class LayerCheck:
             return None
         if isinstance(verdict, Undecided):
             return self._undecided(at)
-        notes, helps = _conditions(verdict, "equal")
+        notes, helps = self._equal_only_where(verdict, also)
         if isinstance(verdict, Never) and not (isinstance(a, int) and isinstance(b, int)):
             notes = _example(a, b, self.domains)
         return self.error(
             rule, message, at=at, branch=branch, branch_labels=branch_labels, notes=notes,
             helps=helps,
         )  # fmt: skip
+
+    def _equal_only_where(
+        self, verdict: Verdict, also: Sequence[tuple[Size, Size]]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        further = (equal(a, b, self.domains) for a, b in also)
+        found = {v.symbol: v for v in (*further, verdict) if isinstance(v, OnlyWhere)}
+        if not isinstance(verdict, OnlyWhere) or len(found) == 1:
+            return _conditions(verdict, "equal")
+        ordered = [found[name] for name in sorted(found)]
+        where = ", ".join(v.condition for v in ordered)
+        notes = (f"equal only where {' and '.join(map(str, ordered))}",)
+        return notes, (f"declare `where: {{{where}}}` for the input",)
 
     def _undecided(self, at: str | None) -> Failed:
         message = "these sizes repeat only after too long a period to compare"

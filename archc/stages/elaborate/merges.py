@@ -15,6 +15,7 @@ from archc.language.spec import MODIFIERS
 from archc.language.tree import Sequence, Tree
 from archc.language.values import Argument
 from archc.stages.elaborate.arguments import collect_arguments, given_twice
+from archc.stages.elaborate.builder import Typed
 from archc.stages.elaborate.checks import LayerCheck
 from archc.stages.elaborate.walk import BranchRun, LayerUse, MergeUse, Run, Walk
 
@@ -118,11 +119,13 @@ def _joined(
     place = context.place(use.span)
     spans = {n: a.place.span for n, a in arguments.items()}
     marks = tuple(b.span for b in branches)
-    check = LayerCheck(walk.reporter, walk.builder, name, place, spans, marks, tuple(flows))
-    output = layer.infer(tuple(f.type for f in flows), check)
+    check = LayerCheck(walk.reporter, walk.builder, place, spans, marks, tuple(flows))
+    types = tuple(f.type for f in flows)
+    output = layer.infer(types, check)
     if isinstance(output, Failed):
         return Run(FAILED)
-    result = walk.builder.add_node(name, layer, flows, output, place)
+    typed = Typed(layer, output, layer.weights(types), tuple(check.demands))
+    result = walk.builder.add_node(name, typed, flows, place)
     return Run(result, (Merge(use.name, result.id, shapes),))
 
 

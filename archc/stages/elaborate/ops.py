@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from functools import cache
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed
@@ -13,6 +14,7 @@ from archc.language.scope import Context, Flow, Flowing
 from archc.language.spec import MODIFIERS
 from archc.language.values import Argument, Text, describe
 from archc.stages.elaborate.arguments import collect_arguments
+from archc.stages.elaborate.builder import Typed
 from archc.stages.elaborate.checks import LayerCheck
 from archc.stages.elaborate.walk import LayerUse, Run, Walk
 
@@ -22,6 +24,12 @@ WRONG_TARGET = Rule(
 )  # fmt: skip
 
 
+@cache
+def argument_names(cls: type[Layer]) -> tuple[str, ...]:
+    """The names of an op's arguments, the principal one first."""
+    return tuple(cls.model_fields)
+
+
 def run_op(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Run:
     """Makes a node of an op.
 
@@ -29,39 +37,71 @@ def run_op(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: 
         path/wrong-layer, and what its arguments and its type report.
     """
     named = walk.declare(use.name, use.name_span, context)
-    result = _typed(walk, cls, use, context, flow)
+    result = _node(walk, cls, use, context, flow)
     named.flow = result
     return Run(result, (Leaf(use.name, result.id),) if isinstance(result, Flowing) else ())
 
 
-def _typed(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Flow:
+def _node(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: Flow) -> Flow:
     """The output of an op, which becomes a node of the graph."""
-    arguments = collect_arguments(walk, use, tuple(cls.model_fields), context)
+    arguments = collect_arguments(walk, use, argument_names(cls), context)
     if isinstance(arguments, Failed):
         return FAILED
-    place = context.place(use.span)
     targets = _targets(walk, cls, arguments, context)
-    if cls.path_argument in arguments and isinstance(targets, list):
-        argument = arguments[cls.path_argument]
-        text = Text(describe(argument.value), context.origin)
-        arguments[cls.path_argument] = Argument(text, argument.tree, argument.place)
+    if isinstance(flow, Flowing) and isinstance(targets, list):
+        inputs = (flow, *targets)
+        typed = _typed(walk, cls, use, arguments, inputs, context)
+        if isinstance(typed, Failed):
+            return FAILED
+        name = context.scope.prefix + use.name
+        return walk.builder.add_node(name, typed, inputs, context.place(use.span))
+    place = context.place(use.span)
+    construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS)  # for its mistakes
+    return FAILED
+
+
+def _typed(
+    walk: Walk,
+    cls: type[Layer],
+    use: LayerUse,
+    arguments: Mapping[str, Argument],
+    inputs: tuple[Flowing, ...],
+    context: Context,
+) -> Typed | Failed:
+    """The op for inputs of these types, worked out once for equal arguments and types."""
+    types = tuple(i.type for i in inputs)
+    key = (cls, types, tuple((name, _exact(a.value)) for name, a in arguments.items()))
+    known = walk.typed.get(key)
+    if known is not None:
+        return known
+    place = context.place(use.span)
     layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS)
-    if isinstance(layer, Failed) or isinstance(targets, Failed) or not isinstance(flow, Flowing):
+    if isinstance(layer, Failed):
         return FAILED
-    inputs = (flow, *targets)
-    name = context.scope.prefix + use.name
     spans = {n: a.place.span for n, a in arguments.items()}
-    check = LayerCheck(walk.reporter, walk.builder, name, place, spans, (), inputs)
-    output = layer.infer(tuple(i.type for i in inputs), check)
+    check = LayerCheck(walk.reporter, walk.builder, place, spans, (), inputs)
+    output = layer.infer(types, check)
     if isinstance(output, Failed):
         return FAILED
-    return walk.builder.add_node(name, layer, inputs, output, place)
+    typed = Typed(layer, output, layer.weights(types), tuple(check.demands))
+    walk.typed[key] = typed
+    return typed
+
+
+def _exact(value: Hashable) -> Hashable:
+    """A value that is equal only to the same of the same types, as 1 and 1.0 are not the same."""
+    if isinstance(value, tuple):
+        return tuple(map(_exact, value))
+    return type(value), value
 
 
 def _targets(
-    walk: Walk, cls: type[Layer], arguments: Mapping[str, Argument], context: Context
+    walk: Walk, cls: type[Layer], arguments: dict[str, Argument], context: Context
 ) -> list[Flowing] | Failed:
-    """The further inputs of a layer with a path: that layer's output, and its input if wanted."""
+    """The further inputs of a layer with a path: that layer's output, and its input if wanted.
+
+    A path may be written as a number; the layer takes it as a text.
+    """
     argument = arguments.get(cls.path_argument or "")
     if argument is None:
         return []
@@ -69,6 +109,9 @@ def _targets(
     if isinstance(found, Failed) or not isinstance(found[1].flow, Flowing):
         return FAILED
     target = found[1].flow
+    if isinstance(argument.value, int):
+        text = Text(describe(argument.value), context.origin)
+        arguments[cls.path_argument or ""] = Argument(text, argument.tree, argument.place)
     if cls.path_side is None:
         return [target]
     node = walk.builder.node_of(target.id)

@@ -7,6 +7,7 @@ recursion over several files, tied together by this class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,7 +22,7 @@ from archc.language.scope import Context, Environment, Flow, Named, Scope
 from archc.language.spec import Block, SpecFile
 from archc.language.tree import Entry, Scalar, Tree, is_name, kind_of, shown
 from archc.language.values import Argument, Text, describe, type_name
-from archc.stages.elaborate.builder import GraphBuilder
+from archc.stages.elaborate.builder import GraphBuilder, Typed
 from archc.stages.elaborate.parameters import Binder
 
 STEP_BOUND = 50_000
@@ -77,6 +78,7 @@ class Walk(ABC):
         self.builder = GraphBuilder()
         self.active: list[tuple[Block, Scope]] = []
         self.used: set[Block] = set()
+        self.typed: dict[Hashable, Typed] = {}
         self.depth = 0
         self.is_cut_short = False
         self._steps = 0

@@ -34,16 +34,16 @@ def _expanded(found: Network) -> str:
     return text
 
 
-def _node(node: Node) -> tuple[object, ...]:
+def _node(graph: Graph, node: Node) -> tuple[object, ...]:
     # A path may be written otherwise; what it leads to is among the inputs.
     arguments = {
         name: getattr(node.layer, name)
         for name in type(node.layer).model_fields
         if name != node.layer.path_argument
     }
+    inputs = [graph.name_of(value) for value in node.inputs]
     return (
-        node.name, node.layer.op, arguments, node.inputs, node.input_types, node.output,
-        node.weights, node.owner,
+        node.layer.op, arguments, inputs, node.input_types, node.output, node.weights, node.owner,
     )  # fmt: skip
 
 
@@ -51,19 +51,21 @@ def _graph(graph: Graph) -> tuple[object, ...]:
     return (
         graph.name,
         [(i.name, i.type, i.dtype, i.nhwc) for i in graph.inputs],
-        [_node(node) for node in graph.nodes],
-        [(output.name, output.value) for output in graph.outputs],
+        {node.name: _node(graph, node) for node in graph.nodes},
+        [(output.name, graph.name_of(output.value)) for output in graph.outputs],
         dict(graph.domains),
         dict(graph.defaults),
     )
 
 
-def _assert_same(found: Network) -> str:
-    """The expanded text, once it gives the same network, without a warning, and itself again."""
+def _assert_same(found: Network, *, is_ordered: bool = True) -> str:
+    """The expanded text, once it gives the same network, and itself when it is expanded again."""
     text = _expanded(found)
     again = try_network(text)
     assert isinstance(again, Network), (again, text)
     assert _graph(again.graph) == _graph(found.graph), text
+    if is_ordered:
+        assert [n.name for n in again.graph.nodes] == [n.name for n in found.graph.nodes]
     assert (again.preprocess, again.labels) == (found.preprocess, found.labels)
     assert _expanded(again) == text
     return text
@@ -431,4 +433,5 @@ def test_random_networks_expand_to_themselves(
     outputs = {f"out{i}": path for i, path in enumerate(picked)}
     part = try_network(json.dumps({**document, "outputs": outputs}))
     assert isinstance(part, Network), part
-    _assert_same(part)
+    # Branches of a merge that is left out are one scope, whatever ran between them.
+    _assert_same(part, is_ordered=False)

@@ -97,7 +97,8 @@ class _Mark(Protocol):
 class _Open:
     """A collection being read: its children so far, a key that waits for its value, its anchor.
 
-    The value of a key that stands there already is dropped, so that reading can go on.
+    The value of a key that stands there already is dropped, so that reading can go on. `end` is
+    where the last child ends.
     """
 
     is_mapping: bool
@@ -110,6 +111,7 @@ class _Open:
     key: Scalar | None = None
     is_dropped: bool = False
     weight: int = 1
+    end: tuple[int, int] | None = None
 
 
 class _Builder:
@@ -193,13 +195,13 @@ class _Builder:
 
     def _end(self, event: yaml.CollectionEndEvent) -> bool:
         done = self._stack.pop()
-        end, start = self._event_span(event), done.start
+        start, end = done.start, self._event_span(event)
         if done.is_flow and self._has_expressions():
             done.items, done.entries = mend_items(done.items), mend_entries(done.entries)
-        children = [e.value for e in done.entries] if done.is_mapping else done.items
-        if children and not done.is_flow:  # its end mark lies behind the comments that follow
-            end = max((c.span for c in children), key=lambda s: (s.end_line, s.end_column))
-        span = Span(self._source, start.line, start.column, end.end_line, end.end_column)
+        end_line, end_column = end.end_line, end.end_column
+        if done.end is not None and not done.is_flow:  # the event's lies behind later comments
+            end_line, end_column = done.end
+        span = Span(self._source, start.line, start.column, end_line, end_column)
         tree: Tree = (
             Mapping(tuple(done.entries), span)
             if done.is_mapping
@@ -231,6 +233,8 @@ class _Builder:
             return False
         top = self._stack[-1]
         top.weight += weight
+        last = self._event_span(event) if isinstance(event, yaml.AliasEvent) else tree.span
+        top.end = (last.end_line, last.end_column)
         if not top.is_mapping:
             top.items.append(tree)
         elif top.key is None:

@@ -21,10 +21,11 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.arguments import construct
 from archc.language.library import find_import, find_spec, not_found, nowhere, read_source
+from archc.language.scope import Origin
 from archc.language.settings import literal, to_tree
 from archc.language.spec import SpecFile
 from archc.language.tree import TREES, Scalar, shown
-from archc.language.values import Argument, Origin, Text
+from archc.language.values import Argument, Text
 from archc.stages.elaborate import check_library, elaborate_spec, is_complete, root_context
 from archc.stages.parse import parse
 from archc.stages.read import link, read

@@ -11,7 +11,7 @@ from archc.diagnostics.place import Frame, Place, Span
 from archc.diagnostics.reporter import Failed
 from archc.graph.graph import ValueId
 from archc.language.spec import SpecFile
-from archc.language.values import InputValue, Origin, Value
+from archc.language.values import InputValue, Text, Value
 from archc.shapes.tensor_type import TensorType
 
 
@@ -105,6 +105,20 @@ class Scope:
                 yield prefix + name
             if named.scope is not None:
                 yield from named.scope.paths(f"{prefix}{name}.")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Origin:
+    """Where a text was written: its file, and the scope of layers there, if any."""
+
+    file: SpecFile | None
+    scope: Scope | None
+
+
+def origin_of(text: Text) -> Origin:
+    """Where a text was written, which decides what it names."""
+    assert isinstance(text.origin, Origin)
+    return text.origin
 
 
 @dataclass(frozen=True, eq=False, slots=True)

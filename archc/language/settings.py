@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from archc.diagnostics.place import Place
 from archc.language.library import nowhere
+from archc.language.scope import Origin
 from archc.language.spec import SpecFile
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree
-from archc.language.values import Argument, LayerValue, Origin, Text, Value, describe
+from archc.language.values import Argument, LayerValue, Text, Value, describe
 
 
 def literal(tree: Tree, spec: SpecFile) -> Argument:

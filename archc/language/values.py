@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import Self, TypeAlias
 
 from typing_extensions import override
 
@@ -18,26 +18,14 @@ from archc.language.tree import Tree, shown
 from archc.shapes.size import Form
 from archc.shapes.tensor_type import TensorType
 
-if TYPE_CHECKING:
-    from archc.language.scope import Scope
-    from archc.language.spec import SpecFile
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Origin:
-    """Where a text was written: its file, and the scope of layers there, if any."""
-
-    file: SpecFile | None
-    scope: Scope | None
-
 
 class Text(str):
-    """A string with its origin; equal to the plain string."""
+    """A string with its origin, which `archc.language.scope` reads; equal to the plain string."""
 
     __slots__ = ("origin",)
-    origin: Origin
+    origin: object
 
-    def __new__(cls, value: str, origin: Origin) -> Self:
+    def __new__(cls, value: str, origin: object) -> Self:
         """The text with this origin."""
         text = super().__new__(cls, value)
         text.origin = origin

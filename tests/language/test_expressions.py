@@ -12,9 +12,8 @@ from archc.diagnostics.place import Source, Span
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.language.evaluate import Evaluator
 from archc.language.expression_reader import DEPTH_BOUND
-from archc.language.scope import Context, Environment
+from archc.language.scope import Context, Environment, Origin
 from archc.language.tree import Scalar
-from archc.language.values import Origin
 from tests.language.specs import validate
 
 

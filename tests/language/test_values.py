@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archc.language.parameter_type import accept, parse_type, type_of
-from archc.language.values import Argument, LayerValue, Origin, Text, Value, describe
+from archc.language.scope import Origin
+from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.stages.parse import resolve
 
 ORIGIN = Origin(None, None)

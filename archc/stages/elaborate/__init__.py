@@ -20,11 +20,11 @@ from archc.graph.graph import Graph, Output
 from archc.language.arguments import plain
 from archc.language.evaluate import Evaluator
 from archc.language.library import nowhere
-from archc.language.scope import Context, Environment, Flow, Flowing, Named, Scope
+from archc.language.scope import Context, Environment, Flow, Flowing, Named, Origin, Scope
 from archc.language.spec import SpecFile, Variant
 from archc.language.tree import Entry, Scalar, Tree
 from archc.language.tree import Mapping as TreeMapping
-from archc.language.values import Argument, InputValue, Origin, Value
+from archc.language.values import Argument, InputValue, Value
 from archc.stages.elaborate.admitted import admitted, largest_demands
 from archc.stages.elaborate.branches import run_branches
 from archc.stages.elaborate.expectations import check_expectations

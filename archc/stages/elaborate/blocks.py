@@ -7,7 +7,7 @@ from archc.diagnostics.place import Frame
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Group
 from archc.language.arguments import unknown_arguments
-from archc.language.scope import Context, Flow, Flowing, Named, Scope
+from archc.language.scope import Context, Flow, Flowing, Named, Origin, Scope, origin_of
 from archc.language.spec import MODIFIERS, Block
 from archc.language.values import InputValue, Value
 from archc.shapes.tensor_type import TensorType
@@ -59,7 +59,7 @@ def _is_recursive(walk: Walk, block: Block, use: LayerUse) -> bool:
     A block may well stand in another of its kind that it was passed to, as a wrapper in a wrapper.
     """
     scopes = [scope for active, scope in walk.active if active is block]
-    written_in = use.op.origin.scope
+    written_in = origin_of(use.op).scope
     return (
         bool(scopes)
         and written_in is not None
@@ -74,8 +74,7 @@ def block_context(
     entering: TensorType | Failed = flow.type if isinstance(flow, Flowing) else FAILED
     names: dict[str, Value | Failed] = {"input": InputValue(entering)}
     environment = walk.environment(block.file).inner(names)
-    outer = context.within(scope)
-    origin = type(outer.origin)(block.file, scope)
+    origin = Origin(block.file, scope)
     return Context(origin, environment, (*context.trail, frame), context.is_certain)
 
 

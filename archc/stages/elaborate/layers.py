@@ -6,7 +6,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
-from archc.language.scope import Context, Flow, Scope
+from archc.language.scope import Context, Flow, Scope, origin_of
 from archc.language.spec import CONTROL_KEYS, MODIFIERS, SpecFile
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, shown
 from archc.language.values import LayerValue, Text, Value, describe
@@ -146,7 +146,7 @@ def _scope(walk: Walk, tree: Tree, name: str, name_span: Span, context: Context,
 
 def _use(walk: Walk, use: LayerUse, context: Context, flow: Flow) -> Run:
     """Runs an op or a block, whichever its name means in the file that wrote it."""
-    file = use.op.origin.file or context.file
+    file = origin_of(use.op).file or context.file
     block = file.block(use.op)
     if block is not None:
         return run_block(walk, block, use, context, flow)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from archc.diagnostics.place import Frame
 from archc.diagnostics.reporter import FAILED
-from archc.language.scope import Context, Scope
+from archc.language.scope import Context, Origin, Scope
 from archc.language.spec import Block, SpecFile
-from archc.language.values import Origin
 from archc.stages.elaborate.blocks import block_context
 from archc.stages.elaborate.walk import UNKNOWN_ROOT, Walk
 

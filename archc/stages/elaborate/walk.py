@@ -18,7 +18,7 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Element
 from archc.language.calculate import BOOL
 from archc.language.evaluate import Evaluator
-from archc.language.scope import Context, Environment, Flow, Named, Scope
+from archc.language.scope import Context, Environment, Flow, Named, Scope, origin_of
 from archc.language.spec import Block, SpecFile
 from archc.language.tree import Entry, Scalar, Tree, is_name, kind_of, shown
 from archc.language.values import Argument, Text, describe, type_name
@@ -189,7 +189,9 @@ class Walk(ABC):
         if not isinstance(value, Text):
             message = f"a path is the name of a layer, not {kind_of(argument.tree)}"
             return self.reporter.error(WRONG_PATH, message, argument.place)
-        return self._look_up(value, value.origin.scope or context.scope, argument.place, context)
+        return self._look_up(
+            value, origin_of(value).scope or context.scope, argument.place, context
+        )
 
     def _look_up(
         self, path: Text, scope: Scope, place: Place, context: Context

@@ -17,7 +17,7 @@ from archc.graph.graph import Graph, Node
 from archc.language.library import zoo_specs
 from archc.pipeline import Choices, Network, elaborate_network, load_spec
 from archc.stages.elaborate import is_complete
-from tests.unit.analysis.specs import HEAD, network, try_network
+from tests.unit.analysis.specs import network, try_network
 
 
 def _expanded(found: Network) -> str:
@@ -318,18 +318,18 @@ def test_a_size_that_no_tensor_has_is_reported() -> None:
     text = """
 input: {image: [4, H, W]}
 blocks:
-  mixed:
+  inner:
     params: {height: int}
-    layers: {r: {reshape: [2, $height, 2, $input.width]}}
+    layers: {up: {upsample: {size: [$height, $input.width]}}}
   outer:
-    layers:
-      twice: {upsample: [1, 2]}
-      pair: {reshape: [4, 2, $input.height, $input.width]}
-      back: {reshape: [4, $input.height, $(2 * 1), $input.width]}
+    layers: {c: {conv: 4, kernel: 3}, i: {inner: $input.height}}
 layers: {c: {conv: 4, kernel: 3}, o: outer}
 """
-    found = try_network(HEAD + text)
-    assert isinstance(found, list) or found.graph.nodes
+    reporter = Reporter()
+    assert isinstance(expand(network(text).graph, reporter), Failed)
+    (found,) = reporter.diagnostics
+    assert found.rule.slug == "expand/size-not-found"
+    assert "`o.i.up` takes `H - 2` and `W - 4`" in found.message
 
 
 def test_weights_of_a_layer_that_is_left_out_are_reported() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import typer
@@ -21,8 +22,6 @@ def list_specs(
     form: TableOrJson = "table",
 ) -> None:
     """List the built-in specs and their variants."""
-    import sys
-
     from archc.diagnostics.reporter import Failed, Reporter
     from archc.language.library import zoo_specs
     from archc.pipeline import load_spec

@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from archc.diagnostics.cells import cells, shorten
+from archc.diagnostics.cells import cells, wrap
 
 WIDTH_OF_A_FILE = 100
 """Cells of a line where no terminal says how many there are."""
 
+_MORE = " ..."
 _COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;36", "good": "1;32"}
 
 
@@ -65,7 +66,7 @@ def columns(rows: Iterable[Sequence[str]], aligned: str, *, width: int | None = 
             parts.append(text + gap if side == "<" else gap + text)
         line = "  ".join(parts).rstrip()
         if width is not None and cells(line) > width:
-            before = cells("  ".join(parts[:-1])) + 2
-            line = "  ".join([*parts[:-1], shorten(row[-1], max(width - before, 8))])
+            room = width - cells("  ".join(parts[:-1])) - 2 - len(_MORE)
+            line = "  ".join([*parts[:-1], wrap(row[-1], max(room, 8))[0] + _MORE])
         lines.append(line)
     return lines

@@ -37,7 +37,7 @@ def test_exit_statuses_reach_the_shell(tmp_path: Path) -> None:
     path.write_text(LENET.replace("relu", "rellu"), encoding="utf-8")
     assert _ran("validate", "lenet5").returncode == 0
     assert _ran("validate", str(path)).returncode == 1
-    assert _ran("valdate").returncode == 2
+    assert _ran("vaalidate").returncode == 2
 
 
 def test_a_model_goes_through_a_pipe(tmp_path: Path) -> None:

@@ -22,6 +22,14 @@ def test_list_shows_every_spec_with_its_variants(run: Run) -> None:
     assert any(line.split()[:1] == ["resnet50"] for line in ran.out.splitlines())
 
 
+def test_list_fits_a_terminal(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archc.cli.list_specs.sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "70")
+    lines = run("list").out.splitlines()
+    assert max(map(len, lines)) <= 70
+    assert any(line.endswith(" ...") for line in lines)
+
+
 def test_list_for_programs_has_descriptions(run: Run) -> None:
     document = json.loads(run("list", "--format", "json").out)
     assert document["version"] == 1
@@ -94,7 +102,7 @@ def test_a_setting_is_yaml_and_its_mistake_has_a_place(run: Run, tiny: Path) -> 
     assert (broken.status, "error[yaml/syntax]" in broken.err) == (1, True)
 
 
-@pytest.mark.parametrize("option", [["--variant", "wdie"], ["--set", "clases=3"]])
+@pytest.mark.parametrize("option", [["--variant", "wdie"], ["--set", "classez=3"]])
 def test_an_unknown_choice_is_an_error_of_the_spec(run: Run, tiny: Path, option: list[str]) -> None:
     ran = run("validate", tiny, *option)
     assert ran.status == 1

@@ -235,6 +235,8 @@ def validate_spec(spec: Spec, choices: Choices, reporter: Reporter) -> tuple[Gra
         if isinstance(graph, Graph):
             found.append(graph)
             _beside(spec, reporter, graph, variant, values, picked=bool(outputs))
+        else:
+            _read_beside(spec, reporter, variant, values)
     return tuple(found)
 
 
@@ -257,6 +259,7 @@ def elaborate_network(spec: Spec, choices: Choices, reporter: Reporter) -> Netwo
     values, outputs = _arguments(file, choices, reporter)
     graph = elaborate_spec(file, reporter, variant=variant, values=values, outputs=outputs)
     if isinstance(graph, Failed):
+        _read_beside(spec, reporter, variant, values)
         return FAILED
     beside = _beside(spec, reporter, graph, variant, values, picked=bool(outputs))
     if isinstance(beside, Failed):
@@ -283,6 +286,24 @@ def _arguments(
     return values, outputs
 
 
+def _read_beside(
+    spec: Spec, reporter: Reporter, variant: str | None, values: Mapping[str, Argument]
+) -> tuple[WeightRules, Preprocess | None, tuple[str, ...]] | Failed:
+    """What stands in a spec beside its layers: the rules for weights, preprocessing, labels."""
+    from archc.language.labels import read_labels
+    from archc.language.weight_rules import read_weight_rules
+
+    file = spec.file
+    rules = read_weight_rules(file.weights, reporter)
+    preprocess = _preprocess(spec, reporter, variant, values)
+    labels: tuple[str, ...] | Failed = ()
+    if file.labels is not None:
+        labels = read_labels(file.labels, file.source.name, reporter)
+    if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
+        return FAILED
+    return rules, preprocess, labels
+
+
 def _beside(
     spec: Spec,
     reporter: Reporter,
@@ -292,23 +313,16 @@ def _beside(
     *,
     picked: bool,
 ) -> tuple[WeightRules, Preprocess | None, tuple[str, ...]] | Failed:
-    """What stands in a spec beside its layers: the rules for weights, preprocessing, labels."""
-    from archc.language.labels import read_labels
-    from archc.language.weight_rules import read_weight_rules
-
-    file = spec.file
+    """The same, compared with the graph that it stands beside."""
     named = _check_names(graph, reporter)
-    rules = read_weight_rules(file.weights, reporter)
-    preprocess = _preprocess(spec, reporter, variant, values)
-    labels: tuple[str, ...] | Failed = ()
-    if file.labels is not None:
-        labels = read_labels(file.labels, file.source.name, reporter)
-        if not isinstance(labels, Failed):
-            place = None if picked else Place(file.labels.span)
-            labels = _labels_that_fit(labels, place, graph, reporter)
-    if isinstance(rules, Failed) or isinstance(preprocess, Failed) or isinstance(labels, Failed):
+    beside = _read_beside(spec, reporter, variant, values)
+    if isinstance(named, Failed) or isinstance(beside, Failed):
         return FAILED
-    return FAILED if isinstance(named, Failed) else (rules, preprocess, labels)
+    rules, preprocess, labels = beside
+    if spec.file.labels is not None:
+        place = None if picked else Place(spec.file.labels.span)
+        labels = _labels_that_fit(labels, place, graph, reporter)
+    return rules, preprocess, labels
 
 
 def _check_names(graph: Graph, reporter: Reporter) -> Failed | None:
@@ -354,7 +368,11 @@ def _preprocess(
     from archc.runtime.preprocess import Preprocess
 
     evaluator, context = root_context(spec.file, reporter, variant=variant, values=values)
-    arguments = {e.key.text: evaluator.argument(e.value, context) for e in tree}
+    arguments = {
+        key: evaluator.argument(e.value, context)
+        for e in tree
+        if not isinstance(key := evaluator.key(e.key, context), Failed)
+    }
     return construct(Preprocess, arguments, "`preprocess`", Place(tree.span), reporter)
 
 

@@ -118,6 +118,11 @@ class Layer(BaseModel, ABC):
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
         """The type of the output for these inputs, or the token of a reported mistake."""
 
+    @property
+    def implied(self) -> Mapping[str, object]:
+        """The arguments that are left out and follow from others, such as a pool's stride."""
+        return {}
+
     def weights(self, inputs: tuple[TensorType, ...]) -> tuple[Weight, ...]:  # noqa: ARG002
         """The weights owned, in the order that checkpoints list them."""
         return ()

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
-from archc.diagnostics.reporter import Failed, Reporter
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
 from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.shapes.size import Form
@@ -53,10 +53,18 @@ def construct(
             failed = argument.value
         elif argument.value is None and name in model.model_fields:
             failed = _misfit(model, name, argument, what, reporter)
-        else:
+        elif name in model.model_fields:
             values[name] = plain(argument.value)
-    if failed is not None:
-        return failed
+    made = _made(model, values)
+    if isinstance(made, ValidationError):
+        is_whole = failed is None
+        reported = _report(made, model, arguments, what, place, reporter, is_whole=is_whole)
+        return failed or reported
+    return made if failed is None else failed
+
+
+def _made(model: type[M], values: dict[str, object]) -> M | ValidationError:
+    """The model; floats without a fraction are taken as ints where those as given do not fit."""
     try:
         return model.model_validate(values)
     except ValidationError:
@@ -64,7 +72,7 @@ def construct(
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        return _report(error, model, arguments, what, place, reporter)
+        return error
 
 
 def unknown_arguments(
@@ -127,22 +135,27 @@ def _report(
     what: str,
     place: Place,
     reporter: Reporter,
+    *,
+    is_whole: bool,
 ) -> Failed:
+    """Reports what does not fit, and, where no argument failed before, what is missing."""
     failed: Failed | None = None
     fields = dict.fromkeys(str(e["loc"][0]) if e["loc"] else "" for e in error.errors())
     for name in fields:
         argument = arguments.get(name)
         if argument is not None:
+            if argument.value is None or isinstance(argument.value, Failed):
+                continue  # reported before
             failed = _misfit(model, name, argument, what, reporter)
-        elif name:
+        elif name and is_whole:
             field = model.model_fields[name]
             wanted = describe_type(field.annotation, tuple(field.metadata))
             message = f"{what} needs `{name}`, {wanted}"
             failed = reporter.error(MISSING, message, place, helps=(f"add `{name}: …`",))
-    if failed is None:  # a check of the model as a whole, whose words are ours
+    if failed is None and is_whole:  # a check of the model as a whole, whose words are ours
         cause = error.errors()[0].get("ctx", {}).get("error")
         failed = reporter.error(TYPE, f"{what}: {cause}", place)
-    return failed
+    return failed or FAILED
 
 
 def _misfit(

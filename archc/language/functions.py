@@ -42,8 +42,8 @@ def _range(*bounds: int) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _zip(*lists: tuple[object, ...]) -> tuple[tuple[object, ...], ...]:
-    return tuple(zip(*lists, strict=False))
+def _zip(*lists: tuple[object, ...], strict: bool = False) -> tuple[tuple[object, ...], ...]:
+    return tuple(zip(*lists, strict=strict))
 
 
 def _enumerate(values: tuple[object, ...], start: int = 0) -> tuple[tuple[int, object], ...]:

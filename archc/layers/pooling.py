@@ -6,7 +6,7 @@ so that no `ceil_mode` of ONNX is used: versions of ONNX Runtime differ in it. S
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar, final
 
@@ -108,6 +108,11 @@ class MaxPool(Layer):
         stride = self.kernel if self.stride is None else self.stride
         return windows(self.kernel, stride, self.padding, self.dilation, ceil=self.ceil)
 
+    @property
+    @override
+    def implied(self) -> Mapping[str, object]:
+        return {"stride": self.kernel} if self.stride is None else {}
+
 
 @final
 class AvgPool(Layer):
@@ -185,6 +190,11 @@ class AvgPool(Layer):
     def _windows(self) -> Windows:
         stride = self.kernel if self.stride is None else self.stride
         return windows(self.kernel, stride, self.padding, ceil=self.ceil)
+
+    @property
+    @override
+    def implied(self) -> Mapping[str, object]:
+        return {"stride": self.kernel} if self.stride is None else {}
 
 
 class _GlobalPool(Layer):

@@ -39,7 +39,7 @@ def test_nothing_asked_is_wrong_usage_and_shows_the_help(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message", "suggestion"),
     [
-        (["buuild"], "there is no command `buuild`", "build"),
+        (["bulidx"], "there is no command `bulidx`", "build"),
         (["frobnicate"], "there is no command `frobnicate`", "validate"),
         (["build", "lenet5", "--wieghts", "x"], "there is no option `--wieghts`", "`--weights`"),
         (["build"], "missing argument `SPEC`", "archc build --help"),

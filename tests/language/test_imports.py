@@ -157,4 +157,4 @@ def test_names_that_no_file_can_have_are_not_found(tmp_path: Path) -> None:
         folder=tmp_path,
     )
 
-    assert found.rules == ["spec/not-found"] * 4
+    assert sorted(found.rules) == ["labels/not-found", *["spec/not-found"] * 4]

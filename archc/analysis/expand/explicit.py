@@ -23,6 +23,7 @@ def explicit_arguments(node: Node, domains: Domains) -> dict[str, Any]:
     """
     layer = node.layer
     values = {name: getattr(layer, name) for name in type(layer).model_fields}
+    values |= layer.implied
     written = {name: value for name, value in values.items() if value is not None}
     if _is_accepted(node, written, domains):
         return written

@@ -399,7 +399,7 @@ def build_model(
     if isinstance(network, Failed):
         return FAILED
     if weights is None:
-        from archc.stages.bind import bind_drawn
+        from archc.stages.draw import bind_drawn
 
         bound = bind_drawn(network.graph, seed)
         return _write(network, bound, None, target, reporter, opset, external_data, progress)
@@ -485,7 +485,7 @@ def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:
     """
     from archc.onnx_io.check import check_model
     from archc.onnx_io.encode import encode_model
-    from archc.stages.bind import bind_drawn
+    from archc.stages.draw import bind_drawn
     from archc.stages.lower import lower
 
     model = lower(bind_drawn(graph, seed=0), opset=opset)

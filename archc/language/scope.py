@@ -54,6 +54,8 @@ class Scope:
         names: what stands in it.
         count: layers numbered so far.
         is_counted: whether `count` is known; not after a condition that nobody knows.
+        is_whole: whether all its names are known; not where a mistake, which is reported, keeps
+            layers from having any.
     """
 
     parent: Scope | None
@@ -62,6 +64,7 @@ class Scope:
     names: dict[str, Named] = field(default_factory=dict)
     count: int = 0
     is_counted: bool = True
+    is_whole: bool = True
 
     def outwards(self) -> Iterator[Scope]:
         """The scope itself, then those around it."""
@@ -89,6 +92,22 @@ class Scope:
                 return None
             scope = named.scope
         return named
+
+    def may_hide(self, path: str) -> bool:
+        """Whether a path that is not found may lead to a layer that a mistake has kept away."""
+        parts = path.split(".")
+        return any(scope._loses(parts) for scope in self.outwards())
+
+    def _loses(self, parts: list[str]) -> bool:
+        scope = self
+        for part in parts:
+            named = scope.names.get(part)
+            if not scope.is_whole or named is None:
+                break
+            if named.scope is None:
+                return isinstance(named.flow, Failed)
+            scope = named.scope
+        return not scope.is_whole
 
     def entering(self) -> Flow | None:
         """The tensor that `input` names from here."""

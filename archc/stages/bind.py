@@ -1,6 +1,6 @@
-"""Graph to bound graph: every weight gets its place in a checkpoint, or is drawn.
+"""Graph to bound graph: every weight gets its place in a checkpoint.
 
-Input: a `Graph` and an open checkpoint, or a seed. Output: a `BoundGraph`. Afterwards: each weight
+Input: a `Graph` and an open checkpoint. Output: a `BoundGraph`. Afterwards: each weight
 of the graph has a source of the right number of elements; what a checkpoint lacks, has beyond or
 has in another shape is one report, and nothing is read yet.
 """
@@ -17,7 +17,6 @@ from archc.graph.graph import BoundGraph, Graph
 from archc.graph.weight import Weight, WeightSource
 from archc.language.tree import shown
 from archc.language.weight_rules import WeightRules
-from archc.weights.draw import DrawnWeight
 
 MISMATCH = Rule(
     "weights/mismatch",
@@ -29,13 +28,6 @@ UNSUPPORTED = Rule(
 )
 
 LISTED = 20
-
-
-def bind_drawn(graph: Graph, seed: int) -> BoundGraph:
-    """The graph with weights drawn from a seed; trained only where there is nothing to learn."""
-    owned = graph.owned_weights()
-    sources = {name: DrawnWeight(weight, name, seed) for name, (_, weight) in owned.items()}
-    return BoundGraph(graph, sources, is_trained=not owned, seed=seed if owned else None)
 
 
 def bind_checkpoint(

@@ -23,7 +23,7 @@ import numpy as np
 
 from archc.diagnostics.errors import InternalError
 from archc.graph.weight import Weight
-from archc.weights.elements import Array, converted
+from archc.weights.conversion import Array, converted
 
 _CHUNK = 1 << 18
 """Elements drawn at once, 1 MiB of float32."""

@@ -1,14 +1,9 @@
-"""Element types that checkpoints store, and their conversion to those of built models."""
+"""Element types that checkpoints store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
-
-Array = npt.NDArray[np.generic]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +53,3 @@ ELEMENT_TYPES: Mapping[str, ElementType] = {
     )
 }
 """Every element type whose size is known, by name."""
-
-_TARGETS: Mapping[str, np.dtype[np.generic]] = {
-    "float32": np.dtype("<f4"),
-    "float16": np.dtype("<f2"),
-}
-
-
-def converted(array: Array, stored: str, target: str) -> memoryview:
-    """The elements of an array in C order, as bytes of `target` (float32 or float16).
-
-    The array holds stored elements as numpy sees them: bfloat16 as its bits in uint16. A value
-    beyond the target's range becomes infinite, as in every framework.
-    """
-    if stored == "bfloat16":
-        array = (array.astype("<u4") << np.uint32(16)).view("<f4")
-    elif stored == "bool":
-        array = array != 0
-    # Overflow gives infinity by intent, and signalling NaNs occur.
-    with np.errstate(over="ignore", invalid="ignore"):
-        result = np.ascontiguousarray(array.astype(_TARGETS[target], copy=False))
-    return result.reshape(-1).view(np.uint8).data

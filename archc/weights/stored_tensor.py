@@ -6,10 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from archc.weights.checkpoint_file import CheckpointFile
-from archc.weights.elements import ELEMENT_TYPES, converted
+from archc.weights.elements import ELEMENT_TYPES
 
 CHUNK_BYTES = 1 << 20
 """Stored bytes read at once."""
@@ -61,25 +59,21 @@ class StoredTensor:
         end = self.begin + math.prod(self.shape) * kind.size_bytes
         for at in range(self.begin, end, CHUNK_BYTES):
             data = self.file.read(at, min(CHUNK_BYTES, end - at))
-            if self.dtype == dtype:
-                yield data
-            else:
-                yield converted(np.frombuffer(data, kind.code), self.dtype, dtype)
+            yield data if self.dtype == dtype else _converted(data, self.dtype, dtype)
 
     def _gathered(self, dtype: str) -> Iterator[bytes | memoryview]:
-        kind = ELEMENT_TYPES[self.dtype]
-        span = span_of(self.shape, self.strides) * kind.size_bytes
-        stored = np.frombuffer(self.file.read(self.begin, span), kind.code)
-        view = np.lib.stride_tricks.as_strided(
-            stored,
-            self.shape,
-            tuple(stride * kind.size_bytes for stride in self.strides),
-            writeable=False,
-        )
-        flat = np.ascontiguousarray(view).reshape(-1)
-        step = CHUNK_BYTES // kind.size_bytes
-        for at in range(0, flat.size, step):
-            yield converted(flat[at : at + step], self.dtype, dtype)
+        from archc.weights.conversion import gathered
+
+        size_bytes = ELEMENT_TYPES[self.dtype].size_bytes
+        data = self.file.read(self.begin, span_of(self.shape, self.strides) * size_bytes)
+        step = CHUNK_BYTES // size_bytes
+        yield from gathered(data, self.shape, self.strides, self.dtype, dtype, step)
+
+
+def _converted(data: bytes, stored: str, target: str) -> memoryview:
+    from archc.weights.conversion import converted_bytes
+
+    return converted_bytes(data, stored, target)
 
 
 def contiguous_strides(shape: tuple[int, ...]) -> tuple[int, ...]:

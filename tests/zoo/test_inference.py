@@ -18,7 +18,7 @@ from archc.graph.graph import Graph
 from archc.onnx_io.check import check_model, inferred_types
 from archc.onnx_io.model import ModelDef, ValueDef
 from archc.onnx_io.writer import write_model
-from archc.stages.bind import bind_drawn
+from archc.stages.draw import bind_drawn
 from archc.stages.lower import lower
 from tests.zoo.variants import VARIANTS
 

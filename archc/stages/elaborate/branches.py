@@ -24,6 +24,7 @@ def run_branches(
     """Runs the branches in the order written; those left out take no number."""
     tree = merge.branches
     if not isinstance(tree, Sequence):
+        context.scope.is_whole = merge.scope.is_whole = False
         message = f"the branches of `{merge.op}` are a list, not {kind_of(tree)}"
         helps = (f"write `{merge.op}: [[…], []]`, where `[]` is the tensor before it",)
         return walk.reporter.error(BRANCHES, message, context.place(tree.span), helps=helps)
@@ -51,6 +52,7 @@ def _run_control(
     for body in control_bodies(walk, item, context):
         tree = body.tree
         if not isinstance(tree, Sequence):
+            context.scope.is_whole = scope.is_whole = False
             message = f"among branches `do` is a list of branches, not {kind_of(tree)}"
             helps = ("put the branch into a list: `do: [{…}]`",)
             failed = walk.reporter.error(
@@ -72,6 +74,7 @@ def run_branch(
     A list is named `<scope>.<number>.…`, a mapping stands in the context's own scope.
     """
     if isinstance(tree, Scalar) or (isinstance(tree, Mapping) and not tree.entries):
+        context.scope.is_whole = scope.is_whole = False
         return _no_branch(walk, tree, context)
     if not isinstance(tree, Mapping) or not _LONG.issuperset(tree.names):
         return _run_layers(walk, tree, scope, number, context, flow, tree.span)

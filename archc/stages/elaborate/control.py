@@ -54,7 +54,7 @@ def control_bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body
     """
     for body in _bodies(walk, tree, context):
         if not body.is_known:
-            body.context.scope.is_counted = False
+            body.context.scope.is_counted = body.context.scope.is_whole = False
         if not walk.step(tree.span, context):
             yield Body(body.tree, body.context.uncertain(), is_known=False)
             return
@@ -64,6 +64,7 @@ def control_bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body
 def _bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body]:
     parts = {e.key.text: e.value for e in tree}
     if _malformed(walk, tree, parts, context):
+        context.scope.is_whole = False
         yield Body(Sequence((), tree.span), context.uncertain(), is_known=False)
         return
     known = True

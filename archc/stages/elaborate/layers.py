@@ -50,6 +50,7 @@ def run_layer(
     if isinstance(tree, Scalar):
         return _bare(walk, tree, name, name_span, context, flow, overrides)
     if not tree.entries:
+        context.scope.is_whole = False
         message = "an empty mapping is no layer"
         place = context.place(tree.span)
         helps = ("write `identity`, or `[]`",)

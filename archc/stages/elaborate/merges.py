@@ -37,6 +37,7 @@ def run_merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flo
     place = context.place(use.span)
     tree, bare = _branches_of(use)
     if tree is None and any(e.key.text not in cls.model_fields for e in use.arguments):
+        context.scope.is_whole = scope.is_whole = False
         message = f"the branches of `{use.op}` are a list, not a mapping"
         walk.reporter.error(NO_BRANCH, message, place, helps=(_branches_help(use),))
         named.flow = FAILED

@@ -43,6 +43,7 @@ def run_modified(walk: Walk, tree: Tree, key: Scalar | None, context: Context, f
     if not rest.entries:
         at = tree.entries[0].key.span
         helps = ("write `identity` for a layer that does nothing",)
+        context.scope.is_whole = False
         message = "no op or block stands beside the modifiers"
         return Run(walk.reporter.error(NO_LAYER, message, context.place(at), helps=helps))
     run = _run_beside(walk, rest, modifiers, key, context, flow)
@@ -92,6 +93,7 @@ def _run_beside(
 def _given_name(walk: Walk, entry: Entry, context: Context) -> str | Failed:
     if isinstance(entry.value, Scalar):
         return walk.name_of(entry.value, context)
+    context.scope.is_whole = False
     message = f"a name is a text, not {kind_of(entry.value)}"
     return walk.reporter.error(MODIFIER, message, context.place(entry.value.span))
 

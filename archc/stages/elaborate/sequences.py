@@ -36,6 +36,7 @@ def run_sequence(walk: Walk, tree: Tree, context: Context, flow: Flow) -> Run:
         return _run_mapping(walk, tree, context, flow)
     if isinstance(tree, Sequence):
         return _run_list(walk, tree, context, flow)
+    context.scope.is_whole = False
     message = f"a list or a mapping of layers is wanted here, not {kind_of(tree)}"
     helps = (f"write `[{shown(tree.text)}]`",) if isinstance(tree.value, str) else ()
     return Run(walk.reporter.error(NO_SEQUENCE, message, context.place(tree.span), helps=helps))
@@ -103,6 +104,7 @@ def _is_argument(walk: Walk, scalar: Scalar, context: Context) -> bool:
 
 def _names_wanted(walk: Walk, tree: Mapping, entry: Entry, context: Context) -> Failed:
     """Reports an op in the place of a name; the help shows it numbered and named."""
+    context.scope.is_whole = False
     entries = tree.entries[tree.entries.index(entry) :]
     is_bare = len(entries) == 1 and isinstance(entry.value, Scalar) and entry.value.is_null
     layer = entry.key.text if is_bare else written(Mapping(entries, tree.span))

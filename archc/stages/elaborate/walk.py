@@ -136,6 +136,7 @@ class Walk(ABC):
         """The name that a key or a `name:` gives."""
         value = self.evaluator.scalar(key, context)
         if isinstance(value, Failed):
+            context.scope.is_whole = False
             return FAILED
         is_whole = isinstance(value, int) and not isinstance(value, bool)
         if is_whole or isinstance(value, Text):
@@ -148,6 +149,7 @@ class Walk(ABC):
             helps = ("a dot stands between the names of a path, and in none",)
         elif not isinstance(value, str):
             helps = ("quote a name that YAML reads as something else",)
+        context.scope.is_whole = False
         message = f"`{shown(found)}` is no name: names have letters, digits, `_` and `-`"
         return self.reporter.error(NAME, message, context.place(key.span), helps=helps)
 
@@ -204,6 +206,8 @@ class Walk(ABC):
             return found
         if not context.is_certain or any(s.prefix == UNKNOWN_ROOT for s in scope.outwards()):
             return FAILED  # an unused block may be used where the path exists
+        if scope.may_hide(path):
+            return FAILED
         self._suggestions += 1
         is_shown = self._suggestions <= SUGGESTION_BOUND
         helps = did_you_mean(path, scope.reachable()) if is_shown else ()

@@ -40,7 +40,7 @@ def _node(graph: Graph, node: Node) -> tuple[object, ...]:
         name: getattr(node.layer, name)
         for name in type(node.layer).model_fields
         if name != node.layer.path_argument
-    } | node.layer.implied
+    } | dict(node.layer.implied)
     inputs = [graph.name_of(value) for value in node.inputs]
     return (
         node.layer.op, arguments, inputs, node.input_types, node.output, node.weights, node.owner,

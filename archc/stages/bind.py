@@ -28,6 +28,10 @@ UNSUPPORTED = Rule(
 )
 
 LISTED = 20
+"""Names that have a line of their own."""
+
+NAMED = 5_000
+"""Names that are told at all; no network has as many, a hostile file may."""
 
 
 def bind_checkpoint(
@@ -126,8 +130,10 @@ def _near(name: str, extra: list[str]) -> str:
 
 
 def _listed(what: str, items: list[str], told: Callable[[str], str] = str) -> list[str]:
-    """The first items, each as it is told; a search for near names is made for those alone."""
+    """All items: the first a line each, as they are told, the others together in one."""
     lines = [f"{what}: {told(item)}" for item in items[:LISTED]]
     if len(items) > LISTED:
-        lines.append(f"{what}: and {len(items) - LISTED} more")
+        others = ", ".join(shown(item) for item in items[LISTED:NAMED])
+        more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+        lines.append(f"{what} as well: {others}{more}")
     return lines

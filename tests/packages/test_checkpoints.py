@@ -213,14 +213,15 @@ class TestMisfits:
         }
         assert str(tmp_path / "net.safetensors") in str(error.place.span)
 
-    def test_long_lists_are_cut(self, tmp_path: Path) -> None:
+    def test_long_lists_end_in_one_line(self, tmp_path: Path) -> None:
         spec = "input: {image: [1, H, W]}\nlayers: [{conv: 1, kernel: 1, bias: false, repeat: 25}]"
         stored = {f"other.{i}": np.zeros(1, np.float32) for i in range(22)}
         (error,) = mistakes(tmp_path, spec, weights=stored)
         assert error.message.endswith("25 missing, 22 unexpected")
         assert len(error.notes) == 42
-        assert error.notes[20] == "missing: and 5 more"
-        assert error.notes[-1] == "unexpected: and 2 more"
+        rest = ", ".join(f"{i}.weight" for i in range(20, 25))
+        assert error.notes[20] == f"missing as well: {rest}"
+        assert error.notes[-1] == "unexpected as well: other.20, other.21"
 
     def test_as_many_elements_in_another_shape_are_no_fit(self, tmp_path: Path) -> None:
         stored = WEIGHTS | {"fc.weight": WEIGHTS["fc.weight"].T.copy()}

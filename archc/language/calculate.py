@@ -163,8 +163,7 @@ def _attribute(node: Attribute, context: Context) -> Value:
         helps: tuple[str, ...] = ("write `$name.0` for an element of a list",)
         raise Mistake(INPUT, message, node.start, node.end, helps)
     owner = _name(node.value, context)
-    if not isinstance(owner, InputValue):
-        raise Mistake(INPUT, "`input` is hidden by another name here", node.start, node.end)
+    assert isinstance(owner, InputValue)  # no other name may be `input`
     if node.name not in _PROPERTIES:
         message = f"`input` has no `{shown(node.name)}`"
         helps = did_you_mean(node.name, _PROPERTIES) or (

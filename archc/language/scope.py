@@ -11,7 +11,7 @@ from archc.diagnostics.place import Frame, Place, Span
 from archc.diagnostics.reporter import Failed
 from archc.graph.graph import ValueId
 from archc.language.spec import SpecFile
-from archc.language.values import InputValue, Text, Value
+from archc.language.values import Text, Value
 from archc.shapes.tensor_type import TensorType
 
 
@@ -96,18 +96,7 @@ class Scope:
     def may_hide(self, path: str) -> bool:
         """Whether a path that is not found may lead to a layer that a mistake has kept away."""
         parts = path.split(".")
-        return any(scope._loses(parts) for scope in self.outwards())
-
-    def _loses(self, parts: list[str]) -> bool:
-        scope = self
-        for part in parts:
-            named = scope.names.get(part)
-            if not scope.is_whole or named is None:
-                break
-            if named.scope is None:
-                return isinstance(named.flow, Failed)
-            scope = named.scope
-        return not scope.is_whole
+        return any(_loses(scope, parts) for scope in self.outwards())
 
     def entering(self) -> Flow | None:
         """The tensor that `input` names from here."""
@@ -138,6 +127,18 @@ def origin_of(text: Text) -> Origin:
     """Where a text was written, which decides what it names."""
     assert isinstance(text.origin, Origin)
     return text.origin
+
+
+def _loses(scope: Scope, parts: list[str]) -> bool:
+    """Whether the parts of a path end, from a scope on, where not all names are known."""
+    for part in parts:
+        named = scope.names.get(part)
+        if not scope.is_whole or named is None:
+            break
+        if named.scope is None:
+            return isinstance(named.flow, Failed)
+        scope = named.scope
+    return not scope.is_whole
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -221,9 +222,3 @@ class Context:
     def uncertain(self) -> Context:
         """The same below a condition that nobody knows."""
         return Context(self.origin, self.environment, self.trail, is_certain=False)
-
-    @property
-    def input(self) -> InputValue | None:
-        """The value of `input` in expressions."""
-        found = self.environment.find("input")
-        return found[0] if found and isinstance(found[0], InputValue) else None

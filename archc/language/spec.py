@@ -76,6 +76,7 @@ class SpecFile:
     """A file of the language. One without `layers` is a library.
 
     Attributes:
+        span: where its name is written.
         imports: what is imported, as written.
         files: the files imported, in order, once they are linked.
         lacks_imports: whether one of the imports cannot be read, which is reported.

@@ -142,7 +142,8 @@ class _Reader:
         if not self._version(tree):
             return FAILED
         self._known_keys(tree, _KEYS, "a spec")
-        file = SpecFile(self._source, "", tree.span)
+        named = tree.get("name")
+        file = SpecFile(self._source, "", (named.value if named else tree.entries[0].key).span)
         file.name = self._name(tree)
         for entry in tree:
             self._part(file, entry)

@@ -41,3 +41,10 @@ def test_unknown_path_is_reported_with_the_nearest() -> None:
     assert found.rules == ["path/unknown", "path/unknown"]
     assert [d.span.file for d in found.diagnostics] == ["--output x=body.00", "--output y=stm"]
     assert "did you mean `stem`?" in found.diagnostics[1].helps
+
+
+def test_layers_that_nothing_needs_leave_the_nesting_too() -> None:
+    graph = validate(SPEC, outputs={"features": "body.0"}).graph
+
+    assert [element.name for element in graph.elements] == ["stem", "body"]
+    assert graph.elements[1].value == graph.outputs[0].value

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from archc.diagnostics.place import Source
+from archc.diagnostics.reporter import Failed, Reporter
+from archc.pipeline import Choices, elaborate_network, read_spec
 from tests.language.specs import marked, validate
 
 BLOCK = """
@@ -62,6 +65,15 @@ CASCADES = [
     "input: {x: [3, 8]}\nlayers: {a: {conv: $input.channels, kernel: 1}, b: {relu, from: x}}",
     "layers: {a b: relu, c: relu}\noutputs: {y: c}",
     "layers: [relu]\noutputs: {y: {layers: [rleu]}}\nexpect: {parameters: 3, outputs: {z: [1]}}",
+    "layers: {conv: 64, fc: relu}\noutputs: {y: fc}",
+    "layers: {a: unknown_block, b: {relu, from: a.conv1}}",
+    "layers: {x$(1 / 0): relu, b: {relu, from: x3}}",
+    "layers: {a: {layers: relu}, b: {relu, from: a.0}}",
+    "layers: {a: {add: relu}, b: {relu, from: a.0}}",
+    "layers: {a: [{when: true}], b: {relu, from: a.0}}",
+    "layers: {a: [{for: i, in: $(1 / 0), do: {q$(i): relu}}], b: {relu, from: a.q1}}",
+    "blocks: {k: {layers: {conv: 3, c: relu}}}\nlayers: {a: k, b: {relu, from: a.c}}",
+    "blocks: {k: {layer: {c: relu}}}\nlayers: {a: k, b: {relu, from: a.c}}",
     "params: {a: {type: itn, default: 3}}\nlayers: [{conv: $a, kernel: 1}]",
 ]
 
@@ -69,6 +81,12 @@ CASCADES = [
 @pytest.mark.parametrize("text", CASCADES)
 def test_what_follows_from_a_mistake_is_not_reported(text: str) -> None:
     assert len(validate(text).diagnostics) == 1
+
+
+def test_mistake_elsewhere_is_reported_beside_one_that_hides_names() -> None:
+    found = validate("layers: {a: [{when: true}], b: {relu, from: a.0}, c: [{relu, from: d}]}")
+
+    assert found.rules == ["layer/none", "path/unknown"]
 
 
 HELPS = [
@@ -156,3 +174,13 @@ def test_unknown_variant_names_the_nearest() -> None:
 
     assert found.rules == ["variant/unknown"]
     assert found.one.helps == ("did you mean `small`?",)
+
+
+def test_library_is_no_network() -> None:
+    reporter = Reporter()
+    spec = read_spec(Source("lib.yaml", "archc: 1\nname: lib\nblocks: {}\n"), reporter)
+    assert not isinstance(spec, Failed)
+
+    assert isinstance(elaborate_network(spec, Choices(), reporter), Failed)
+    (found,) = reporter.diagnostics
+    assert (found.rule.slug, marked(found)) == ("spec/library", "lib")

@@ -41,9 +41,13 @@ class Body:
 
 
 def is_control(item: Mapping) -> bool:
-    """Whether a list's item is a control item: it has `do`, or lacks it beside `for` or `if`."""
-    names = item.names
-    return "do" in names or (names[0] in _HEADS if names else False)
+    """Whether an item of a list is a control item."""
+    return item.get("do") is not None
+
+
+def lacks_do(item: Mapping) -> bool:
+    """Whether an item of a list of layers begins as a control item does, but has no `do`."""
+    return bool(item.entries) and item.entries[0].key.text in _HEADS
 
 
 def control_bodies(walk: Walk, tree: Mapping, context: Context) -> Iterator[Body]:

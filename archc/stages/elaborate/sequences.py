@@ -11,7 +11,7 @@ from archc.language.spec import MODIFIERS
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, kind_of, shown, written
 from archc.language.values import LayerValue, Text
 from archc.layers.catalog import OPS, layer_class
-from archc.stages.elaborate.control import control_bodies, is_control
+from archc.stages.elaborate.control import control_bodies, is_control, lacks_do
 from archc.stages.elaborate.walk import Run, Walk
 
 NO_SEQUENCE = Rule(
@@ -56,7 +56,7 @@ def _run_mapping(walk: Walk, tree: Mapping, context: Context, flow: Flow) -> Run
 def _run_list(walk: Walk, tree: Sequence, context: Context, flow: Flow) -> Run:
     elements: list[Element] = []
     for item in tree.items:
-        if isinstance(item, Mapping) and is_control(item):
+        if isinstance(item, Mapping) and (is_control(item) or lacks_do(item)):
             run = _run_control(walk, item, context, flow)
         else:
             run = walk.modified(item, None, context, flow)

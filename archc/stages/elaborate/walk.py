@@ -29,7 +29,7 @@ STEP_BOUND = 50_000
 """Layers, scopes, branches and rounds of loops; what a hostile spec may make the walk do."""
 
 REPEAT_BOUND = 10_000
-DEPTH_BOUND = 32
+DEPTH_BOUND = 48
 """Sequences within each other, through blocks and branches; a bound on the stack."""
 
 SUGGESTION_BOUND = 100

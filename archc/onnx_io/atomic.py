@@ -19,11 +19,12 @@ class NewFile:
     Until then, and whatever is raised meanwhile, the target is as it was.
     """
 
+    file: BinaryIO
+
     def __init__(self, target: Path) -> None:
         self._target = target
         # Not derived from the target's name, which may be as long as a name can be.
         self._path = target.with_name(f".archc-{secrets.token_hex(8)}.tmp")
-        self.file: BinaryIO = self._path.open("xb")
 
     def keep(self) -> None:
         """Closes the file and gives it the target's name."""
@@ -31,6 +32,11 @@ class NewFile:
         self._path.replace(self._target)
 
     def __enter__(self) -> Self:
+        try:
+            self.file = self._path.open("xb")
+        except BaseException:  # an interruption may come when the file is there already
+            self._path.unlink(missing_ok=True)
+            raise
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ from tests.language.specs import marked, validate
 
 BLOCK = """
 blocks:
-  inner: {params: {out: int}, layers: {conv: {conv: $out, kernal: 3}}}
+  inner: {params: {out: int}, layers: {conv: {conv: $out, kernek: 3}}}
   outer: {params: {out: int}, layers: [{inner: $out}, {inner: $(out + 1)}]}
 layers: [{outer: 4, repeat: 16}, {inner: 3}]
 """
@@ -48,7 +48,7 @@ def test_variants_do_not_hide_each_others_mistakes() -> None:
 
 
 def test_two_mistakes_in_one_file_are_two_reports() -> None:
-    found = validate("layers:\n  a: {conv: 4, kernal: 1}\n  b: rleu\n  c: {relu, from: d}\n")
+    found = validate("layers:\n  a: {conv: 4, kernek: 1}\n  b: rleu\n  c: {relu, from: d}\n")
 
     assert found.rules == ["argument/unknown", "layer/unknown-op", "path/unknown"]
 
@@ -99,11 +99,11 @@ HELPS = [
     ("layers: [{conv: $(min(3, 4)), kernel: 1}]", 'quote it: "$(min(3, 4))"'),
     ("layers: [relu]\noutputs: {y: 1.10}", "quote it: `'1.10'`"),
     ("layers: [{dense: 3}]", "put `flatten` before it, or `global_avg_pool: {keep_dims: false}`"),
-    ("layers: [{conv: 4, kernal: 1}]", "did you mean `kernel`?"),
+    ("layers: [{conv: 4, kernek: 1}]", "did you mean `kernel`?"),
     ("layers: [{relu, form: input}]", "did you mean `from`?"),
     ("layers: [max_pol]", "did you mean `max_pool`?"),
     ("layers: {stem: relu, a: {relu, from: setm}}", "did you mean `stem`?"),
-    ("params: {width: 3}\nlayers: [{conv: $widht, kernel: 1}]", "did you mean `width`?"),
+    ("params: {width: 3}\nlayers: [{conv: $widtg, kernel: 1}]", "did you mean `width`?"),
     ("layers: [relu]\nexpct: {}", "did you mean `expect`?"),
     ("params: {a: {type: itn}}\nlayers: [relu]", "did you mean `int`?"),
     ("layers: [{$(mni(1)): 3}]", "did you mean `min`?"),
@@ -170,7 +170,7 @@ def test_unused_layer_is_a_warning_at_its_op_and_leaves_the_graph() -> None:
 
 
 def test_unknown_variant_names_the_nearest() -> None:
-    found = validate("variants: {small: {}}\nlayers: [relu]", variant="smal")
+    found = validate("variants: {small: {}}\nlayers: [relu]", variant="smalx")
 
     assert found.rules == ["variant/unknown"]
     assert found.one.helps == ("did you mean `small`?",)

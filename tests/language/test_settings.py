@@ -83,7 +83,7 @@ def test_numbers_are_converted_as_everywhere() -> None:
         ("act", "nonsense", "layer/unknown-op"),
         ("act", {"leaky_relu": "x"}, "argument/type"),
         ("list", ["x"], "params/type"),
-        ("widht", 3, "params/unknown"),
+        ("widtg", 3, "params/unknown"),
         ("H", 6, "input/not-admitted"),
         ("H", "x", "input/not-admitted"),
         ("H", 0, "input/not-admitted"),
@@ -120,7 +120,7 @@ def test_public_functions_take_settings(tmp_path: Path) -> None:
 
     assert archc.elaborate(path, settings={"width": 6}).parameters["width"] == 6
     with pytest.raises(archc.SpecError) as raised:
-        archc.elaborate(path, settings={"widht": 6})
+        archc.elaborate(path, settings={"widtg": 6})
     assert [d.rule.slug for d in raised.value.diagnostics] == ["params/unknown"]
     with pytest.raises(archc.SpecError):
         archc.elaborate(path)  # its expectations do not hold

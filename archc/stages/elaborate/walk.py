@@ -25,7 +25,7 @@ from archc.language.values import Argument, Text, describe, type_name
 from archc.stages.elaborate.builder import GraphBuilder, Typed
 from archc.stages.elaborate.parameters import Binder
 
-STEP_BOUND = 50_000
+STEP_BOUND = 30_000
 """Layers, scopes, branches and rounds of loops; what a hostile spec may make the walk do."""
 
 REPEAT_BOUND = 10_000

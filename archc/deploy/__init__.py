@@ -1,0 +1,1 @@
+"""Packages for inference servers and platforms, one module or folder a target."""

@@ -1,0 +1,43 @@
+"""The stages in order. Read this package first.
+
+    spec.yaml ─ parse ─► Tree ─ read ─► SpecFile ─ elaborate ─► Graph ─ bind ─► BoundGraph
+              ─ lower ─► ModelDef ─ write ─► model.onnx ─ deploy ─► package for a server
+
+`reading` goes from a name to a spec, `networks` from there to a typed graph, `building` to a
+model, `deploying` to a package. Every mistake on the way is a diagnostic in the reporter, and
+nothing is written then. `archc.api` wraps these functions for Python programs and raises
+`SpecError` instead.
+"""
+
+from archc.pipeline.building import (
+    DEFAULT_OPSET,
+    BuildResult,
+    build_model,
+    check_form,
+    open_lowered,
+)
+from archc.pipeline.networks import (
+    Choices,
+    Network,
+    Validation,
+    elaborate_network,
+    validate_spec,
+)
+from archc.pipeline.reading import Spec, SpecName, load_spec, read_spec
+
+__all__ = [
+    "DEFAULT_OPSET",
+    "BuildResult",
+    "Choices",
+    "Network",
+    "Spec",
+    "SpecName",
+    "Validation",
+    "build_model",
+    "check_form",
+    "elaborate_network",
+    "load_spec",
+    "open_lowered",
+    "read_spec",
+    "validate_spec",
+]

@@ -1,0 +1,231 @@
+"""Building: a network bound to its weights, lowered and written."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from archc.diagnostics.diagnostic import Diagnostic, Rule
+from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.graph.graph import BoundGraph, Graph
+from archc.language.library import nowhere
+from archc.pipeline.networks import Choices, Network, elaborate_network
+from archc.pipeline.reading import Spec
+
+if TYPE_CHECKING:
+    from archc.onnx_io.model import ModelDef
+    from archc.onnx_io.writer import Progress, WriteResult
+    from archc.weights.checkpoint import Checkpoint
+
+OPSET = Rule(
+    "build/opset", "an opset is not one that is written",
+    "operators differ from version to version; these are the tested ones",
+)  # fmt: skip
+OUTPUT = Rule(
+    "build/output", "the output cannot be written", "what is written is complete or absent"
+)
+
+DEFAULT_OPSET = 17
+
+
+@dataclass(frozen=True, slots=True)
+class BuildResult:
+    """What a build wrote.
+
+    Attributes:
+        graph: the network.
+        path: the model's file, None for bytes or a stream.
+        external_path: the file of the weights beside it, if there is one.
+        bytes_written: the bytes of both.
+        weights_digest: SHA-256 over the weights' names, types, shapes and elements.
+        is_trained: whether the weights come from a checkpoint.
+        seed: what they were drawn with, where they do not.
+        notes: what was decided in reading the checkpoint.
+        warnings: what the compiler warns of.
+    """
+
+    graph: Graph
+    path: Path | None
+    external_path: Path | None
+    bytes_written: int
+    weights_digest: str
+    is_trained: bool
+    seed: int | None
+    notes: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoweredModel:
+    """A network as the model to be written; its weights can be read while it is open.
+
+    Attributes:
+        network: the network.
+        bound: its graph with the sources of its weights.
+        model: the ONNX form.
+        notes: what was decided in reading the checkpoint.
+        checkpoint_path: the file that the weights are read from, if there is one.
+    """
+
+    network: Network
+    bound: BoundGraph
+    model: ModelDef
+    notes: tuple[str, ...] = ()
+    checkpoint_path: str | None = None
+
+
+@contextmanager
+def open_lowered(
+    spec: Spec,
+    reporter: Reporter,
+    *,
+    choices: Choices,
+    weights: Path | None = None,
+    seed: int = 0,
+    opset: int = DEFAULT_OPSET,
+) -> Iterator[LoweredModel | Failed]:
+    """The model of a spec, its checkpoint open; without one, weights are drawn from the seed."""
+    network = _network(spec, reporter, choices, opset)
+    if isinstance(network, Failed):
+        yield FAILED
+    elif weights is None:
+        from archc.stages.draw import bind_drawn
+
+        yield _lower(network, bind_drawn(network.graph, seed), opset)
+    else:
+        from archc.stages.bind import bind_checkpoint
+        from archc.weights.checkpoint import file_place
+        from archc.weights.readers import open_checkpoint
+
+        checkpoint = open_checkpoint(weights, reporter)
+        if isinstance(checkpoint, Failed):
+            yield FAILED
+            return
+        with checkpoint:
+            place = file_place(str(weights))
+            bound = bind_checkpoint(
+                network.graph, checkpoint.tensors, network.rules, place, reporter,
+                spare=_spare_weights(network.graph, spec, choices),
+            )  # fmt: skip
+            if isinstance(bound, Failed):
+                yield FAILED
+            else:
+                yield _lower(network, bound, opset, checkpoint)
+
+
+def _network(spec: Spec, reporter: Reporter, choices: Choices, opset: int) -> Network | Failed:
+    from archc.onnx_io.model import OPSETS
+
+    if opset not in OPSETS:
+        first, last = min(OPSETS), max(OPSETS)
+        message = f"opset {opset} is not written; {first} to {last} are"
+        return reporter.error(OPSET, message, nowhere(f"--opset {opset}"))
+    return elaborate_network(spec, choices, reporter)
+
+
+def _lower(
+    network: Network, bound: BoundGraph, opset: int, checkpoint: Checkpoint | None = None
+) -> LoweredModel:
+    from archc.stages.describe import properties
+    from archc.stages.lower import lower
+
+    metadata = properties(bound, network.spec, network.preprocess, network.labels)
+    model = lower(bound, opset=opset, metadata=metadata)
+    if checkpoint is None:
+        return LoweredModel(network, bound, model)
+    return LoweredModel(network, bound, model, checkpoint.notes, checkpoint.path)
+
+
+def build_model(
+    spec: Spec,
+    target: Path | BinaryIO,
+    reporter: Reporter,
+    *,
+    choices: Choices,
+    weights: Path | None = None,
+    seed: int = 0,
+    opset: int = DEFAULT_OPSET,
+    external_data: bool | None = None,
+    progress: Progress | None = None,
+) -> BuildResult | Failed:
+    """What was written for a spec; on a mistake nothing is, and the target is as it was."""
+    opened = open_lowered(spec, reporter, choices=choices, weights=weights, seed=seed, opset=opset)
+    with opened as lowered:
+        if isinstance(lowered, Failed):
+            return FAILED
+        written = write_lowered(
+            lowered.model, target, reporter, external_data=external_data, progress=progress,
+            checkpoint_path=lowered.checkpoint_path,
+        )  # fmt: skip
+    if isinstance(written, Failed):
+        return FAILED
+    path = target if isinstance(target, Path) else None
+    return BuildResult(
+        lowered.network.graph, path, written.external_path, written.bytes_written,
+        written.weights_digest, lowered.bound.is_trained, lowered.bound.seed, lowered.notes,
+        reporter.diagnostics,
+    )  # fmt: skip
+
+
+def write_lowered(
+    model: ModelDef,
+    target: Path | BinaryIO,
+    reporter: Reporter,
+    *,
+    external_data: bool | None = None,
+    progress: Progress | None = None,
+    checkpoint_path: str | None = None,
+) -> WriteResult | Failed:
+    """What was written of a model whose weights are open; a failure leaves the target as it was."""
+    from archc.onnx_io.writer import write_model
+    from archc.stages.describe import DIGEST_KEY
+
+    place = nowhere(str(target) if isinstance(target, Path) else "standard output")
+    try:
+        return write_model(
+            model, target, reporter=reporter, place=place, external=external_data,
+            digest_key=DIGEST_KEY, progress=progress,
+        )  # fmt: skip
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        if checkpoint_path is not None and error.filename == checkpoint_path:
+            from archc.weights.readers import report_unreadable
+
+            return report_unreadable(error, checkpoint_path, reporter)
+        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
+        return reporter.error(OUTPUT, message, place)
+
+
+def _spare_weights(graph: Graph, spec: Spec, choices: Choices) -> Collection[str]:
+    """The weights of the spec's layers that no output needs, side outputs not picked included."""
+    if not choices.outputs:
+        return graph.left_out
+    whole = elaborate_network(spec, replace(choices, outputs={}), Reporter())
+    if isinstance(whole, Failed):
+        return graph.left_out
+    return {*graph.left_out, *whole.graph.left_out, *whole.graph.owned_weights()}
+
+
+def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:
+    """Checks that the ONNX form of a network has the shapes that its types promise.
+
+    No weight is drawn or written for it.
+
+    Raises:
+        InternalError: it has not.
+    """
+    from archc.onnx_io.check import check_model
+    from archc.onnx_io.encode import encode_model
+    from archc.stages.draw import bind_drawn
+    from archc.stages.lower import lower
+
+    model = lower(bind_drawn(graph, seed=0), opset=opset)
+    elsewhere = {
+        i.name: ("weights", 0) for i in model.initializers if not isinstance(i.source, bytes)
+    }
+    pieces = encode_model(model, elsewhere)
+    check_model(b"".join(piece for piece in pieces if isinstance(piece, bytes)))

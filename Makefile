@@ -5,6 +5,7 @@ SOURCES := $(shell find archc specs -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint oracle oracle-all bench format clean
+.PHONY: servers triton mlserver openvino registry web ray debian-packages
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,6 +31,30 @@ oracle: .venv-oracle/installed  ## the zoo against its reference implementations
 oracle-all: .venv-oracle/installed  ## the same for every variant; takes long
 	.venv-oracle/bin/python -m pytest -m oracle tests/zoo --all-variants
 
+servers: triton mlserver openvino registry web ray  ## packages on every real server and runtime
+
+triton: .venv-servers/installed  ## the real Triton on this machine; x86-64 Linux
+	.venv-servers/bin/python -m pytest -m triton tests
+
+mlserver: .venv-mlserver/installed  ## the real MLServer
+	.venv-mlserver/bin/python -m pytest -m mlserver tests
+
+openvino: .venv-openvino/installed  ## packages in OpenVINO's runtime
+	.venv-openvino/bin/python -m pytest -m openvino tests
+
+registry: .venv-test/installed  ## OCI images in a real registry; needs `make debian-packages`
+	.venv-test/bin/python -m pytest -m registry tests
+
+web: .venv-test/installed tests/web/node_modules  ## the page in Chromium; needs `make debian-packages`
+	.venv-test/bin/python -m pytest -m web tests
+
+ray: .venv-ray/installed  ## scoring by Ray's actors
+	.venv-ray/bin/python -m pytest -m ray tests
+
+debian-packages:  ## what `make registry` and `make web` need, on Debian and Ubuntu, as root
+	apt-get install --yes --no-install-recommends \
+	    busybox-static chromium docker-registry nodejs npm skopeo umoci
+
 bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
 	.venv-bench/bin/python -m benchmarks
 
@@ -50,6 +75,31 @@ clean:  ## remove the environments and all that was built
 .venv-test/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-test
 	.venv-test/$(PIP_INSTALL) -e '.[test]'
+	touch $@
+
+.venv-servers/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-servers
+	.venv-servers/$(PIP_INSTALL) -e '.[test,serve]'
+	touch $@
+
+.venv-mlserver/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-mlserver
+	.venv-mlserver/$(PIP_INSTALL) -e '.[test,serve]' mlserver==1.7.1 'uvloop<0.22'
+	touch $@
+
+.venv-openvino/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-openvino
+	.venv-openvino/$(PIP_INSTALL) -e '.[test,openvino]'
+	touch $@
+
+.venv-ray/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-ray
+	.venv-ray/$(PIP_INSTALL) -e '.[test,ray]'
+	touch $@
+
+# onnxruntime-node's install script would fetch a library that only GPUs need.
+tests/web/node_modules: tests/web/package.json
+	cd tests/web && npm install --ignore-scripts --no-audit --no-fund --no-package-lock --silent
 	touch $@
 
 # torch is asked for by its exact version, and torchvision without what it depends on: other

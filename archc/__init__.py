@@ -17,7 +17,19 @@ from typing import TYPE_CHECKING
 from archc.version import __version__
 
 if TYPE_CHECKING:
-    from archc.api import build, build_bytes, elaborate, load, session, validate
+    from archc.api import (
+        build,
+        build_bytes,
+        call,
+        elaborate,
+        load,
+        pack,
+        serve,
+        session,
+        validate,
+    )
+    from archc.deploy.package import Package
+    from archc.deploy.served import ServingOptions
     from archc.diagnostics.diagnostic import Diagnostic, Severity
     from archc.diagnostics.errors import ArchcError, InternalError, SpecError
     from archc.graph.graph import Graph
@@ -29,14 +41,19 @@ _HOMES = {
     "Diagnostic": "archc.diagnostics.diagnostic",
     "Graph": "archc.graph.graph",
     "InternalError": "archc.diagnostics.errors",
+    "Package": "archc.deploy.package",
+    "ServingOptions": "archc.deploy.served",
     "Severity": "archc.diagnostics.diagnostic",
     "Spec": "archc.pipeline",
     "SpecError": "archc.diagnostics.errors",
     "Validation": "archc.pipeline",
     "build": "archc.api",
     "build_bytes": "archc.api",
+    "call": "archc.api",
     "elaborate": "archc.api",
     "load": "archc.api",
+    "pack": "archc.api",
+    "serve": "archc.api",
     "session": "archc.api",
     "validate": "archc.api",
 }
@@ -47,6 +64,8 @@ __all__ = [
     "Diagnostic",
     "Graph",
     "InternalError",
+    "Package",
+    "ServingOptions",
     "Severity",
     "Spec",
     "SpecError",
@@ -54,8 +73,11 @@ __all__ = [
     "__version__",
     "build",
     "build_bytes",
+    "call",
     "elaborate",
     "load",
+    "pack",
+    "serve",
     "session",
     "validate",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
@@ -19,14 +19,20 @@ from archc.pipeline import (
     SpecName,
     Validation,
     build_model,
+    deploy_model,
     elaborate_network,
     load_spec,
     validate_spec,
 )
 
 if TYPE_CHECKING:
+    from archc.deploy.manifest import Form
+    from archc.deploy.package import Package
+    from archc.deploy.served import ServingOptions
     from archc.onnx_io.session import Session
     from archc.onnx_io.writer import Progress
+    from archc.serving.client.call import Outcome
+    from archc.serving.server import RunningServer
 
 T = TypeVar("T")
 
@@ -157,6 +163,116 @@ def build_bytes(
         seed=seed, opset=opset,
     )  # fmt: skip
     return stream.getvalue()
+
+
+def pack(
+    source: SpecName,
+    folder: str | Path,
+    *,
+    target: str = "triton",
+    weights: str | Path | None = None,
+    variant: str | None = None,
+    settings: Mapping[str, object] | None = None,
+    seed: int = 0,
+    opset: int = DEFAULT_OPSET,
+    form: Form = "image",
+    name: str | None = None,
+    probabilities: bool = False,
+    features: str | None = None,
+    pictures: Iterable[str | Path] = (),
+    version: int | None = None,
+    is_further_version: bool = False,
+    options: ServingOptions | None = None,
+) -> Package:
+    """Packs a spec, or a model that was built before, for an inference server.
+
+    Args:
+        source: a spec's path or built-in name, or the path of a built model, which takes no
+            weights, variant or settings.
+        folder: the package's folder, which is replaced only when complete.
+        target: `triton`, `kserve`, `openvino`, `mlserver` or `web`, with `:RELEASE` where it has
+            releases.
+        weights: as in `build`; so are variant, settings, seed and opset.
+        variant: one of the spec's variants.
+        settings: values of parameters and of symbolic sizes, by name.
+        seed: what initial weights are drawn with.
+        opset: the version of the ONNX operators.
+        form: `image` takes pixels, uint8 (N, H, W, C); `tensor` takes what the network does.
+        name: the model's name on the server.
+        probabilities: whether the softmax of the first output is given as `probabilities`.
+        features: the path of a layer whose output is given as `features`.
+        pictures: golden pictures; two are drawn where there are none.
+        version: the number that the build is served under.
+        is_further_version: whether the build joins the package that stands in the folder.
+        options: batching, threads, instances and what else servers are told.
+
+    Raises:
+        SpecError: the spec, the checkpoint or an argument has mistakes; nothing is written.
+    """
+    from archc.deploy.request import PackageRequest
+    from archc.deploy.served import ServingOptions
+
+    request = PackageRequest(
+        target=target, folder=Path(folder), name=name, form=form, probabilities=probabilities,
+        features=features, pictures=tuple(map(Path, pictures)), version=version,
+        is_further_version=is_further_version, options=options or ServingOptions(),
+    )  # fmt: skip
+    choices = Choices(variant, settings or {})
+    return _or_raise(
+        lambda reporter: deploy_model(
+            source, request, reporter, choices=choices, seed=seed, opset=opset,
+            weights=Path(weights) if weights is not None else None,
+        )
+    )  # fmt: skip
+
+
+def serve(
+    package: str | Path, *, engine: str = "auto", environment: str | Path | None = None
+) -> RunningServer:
+    """A real inference server on this machine that serves a package; a context manager.
+
+    Args:
+        package: a folder that `pack` wrote.
+        engine: `tritonserver`, `triton`, `docker`, `podman` or `mlserver`; `auto` takes the first
+            that runs here.
+        environment: where a server that is installed on first use lives; None for the user's cache.
+
+    Raises:
+        SpecError: the folder is no package, or no server can be started.
+    """
+    from archc.serving.start import start_server
+
+    folder = None if environment is None else Path(environment)
+    return _or_raise(
+        lambda reporter: start_server(Path(package), reporter, engine=engine, environment=folder)
+    )
+
+
+def call(
+    url: str, images: Iterable[str | Path], *, encoded: bool = False, top: int = 5
+) -> tuple[Outcome, ...]:
+    """What a served model sees in image files, in their order; broken ones have diagnostics.
+
+    Args:
+        url: `http://HOST:PORT` or `grpc://HOST:PORT`, with `/v2/models/NAME` behind it where the
+            server serves several.
+        images: the files.
+        encoded: whether the files are sent as they are, to the model that decodes them itself.
+        top: how many classes are named.
+
+    Raises:
+        SpecError: the address is none, or the server has no such model.
+    """
+    from archc.serving.client.call import open_call
+
+    def run(reporter: Reporter) -> tuple[Outcome, ...] | Failed:
+        opened = open_call(url, reporter, encoded=encoded, top=top)
+        if isinstance(opened, Failed):
+            return FAILED
+        with opened.client:
+            return tuple(opened.outcomes([Path(image) for image in images]))
+
+    return _or_raise(run)
 
 
 def session(model: str | Path | bytes, *, threads: int = 1) -> Session:

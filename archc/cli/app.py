@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 from typer.core import TyperGroup
@@ -20,20 +21,26 @@ _COMMANDS = {
     "expand": "expand",
     "run": "run",
     "verify": "verify",
+    "score": "score",
+    "deploy": "deploy",
+    "serve": "serve",
+    "call": "call",
 }
 """The module of each command, in the order of the help."""
 
 
 class CommandGroup(TyperGroup):
-    """The commands of archc, imported one by one."""
+    """Commands, imported one by one: those of archc, or of a group of them."""
+
+    modules: ClassVar[Mapping[str, str]] = _COMMANDS
 
     @override
     def list_commands(self, ctx: Any) -> list[str]:
-        return list(_COMMANDS)
+        return list(self.modules)
 
     @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        module = _COMMANDS.get(cmd_name)
+        module = self.modules.get(cmd_name)
         if module is None:
             return None
         found = typer.main.get_command(import_module(f"archc.cli.{module}").app)
@@ -42,9 +49,9 @@ class CommandGroup(TyperGroup):
 
     @override
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        if args[0] not in _COMMANDS and not args[0].startswith("-"):
-            near = nearest(args[0], _COMMANDS)
-            hint = f": did you mean `{near}`?" if near else f": {', '.join(_COMMANDS)} are there"
+        if args[0] not in self.modules and not args[0].startswith("-"):
+            near = nearest(args[0], self.modules)
+            hint = f": did you mean `{near}`?" if near else f": {', '.join(self.modules)} are there"
             ctx.fail(f"there is no command `{args[0]}`{hint}")
         return super().resolve_command(ctx, args)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self, final
 
@@ -15,10 +16,14 @@ _SECONDS_BETWEEN = 0.1
 
 @final
 class Progress:
-    """Told how many bytes are done of how many, shows it on a terminal until it is left."""
+    """Told how much is done of how much, shows it on a terminal until it is left.
 
-    def __init__(self, what: str) -> None:
+    Amounts are bytes, unless `readable` says other things.
+    """
+
+    def __init__(self, what: str, readable: Callable[[int], str] = readable_bytes) -> None:
         self._what = what
+        self._readable = readable
         self._is_shown = sys.stderr.isatty()
         self._last_seconds = time.monotonic()
         self._has_line = False
@@ -31,7 +36,7 @@ class Progress:
             return
         self._last_seconds, self._has_line = now, True
         share = 100 * done // max(total, 1)
-        amount = f"{readable_bytes(done)} of {readable_bytes(total)}"
+        amount = f"{self._readable(done)} of {self._readable(total)}"
         _overwrite(f"{self._what}: {share} %, {amount}")
 
     def __enter__(self) -> Self:
@@ -43,8 +48,13 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Takes the line away, so that another can stand there."""
         if self._has_line:
             _overwrite("")
+            self._has_line = False
 
 
 def _overwrite(line: str) -> None:

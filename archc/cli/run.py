@@ -58,7 +58,7 @@ def run(
     end_on_errors(reporter)
     if isinstance(opened, Failed):
         raise typer.Exit(SPEC_ERRORS)
-    steps = _preprocess(opened)
+    steps = preprocess_of(opened)
     together = Reporter()
     documents: list[dict[str, object]] = []
     for image in images:
@@ -81,7 +81,7 @@ def run(
         raise typer.Exit(SPEC_ERRORS)
 
 
-def _preprocess(model: Model) -> Preprocess:
+def preprocess_of(model: Model) -> Preprocess:
     """The recorded steps, else a resize to the input's size; warns of what is not known."""
     from archc.runtime.preprocess import Preprocess
 

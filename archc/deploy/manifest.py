@@ -105,6 +105,7 @@ class Manifest(_Part):
         variant: the variant that was built.
         spec_digest: the digest of the spec.
         parameters: the parameters' values.
+        is_trained: whether the weights come from a checkpoint, where that is known.
         inputs: what the model takes.
         outputs: what it gives.
         max_batch_size: the most samples of one request; 0 where there is no batching.
@@ -129,6 +130,7 @@ class Manifest(_Part):
     variant: str | None = None
     spec_digest: str | None = None
     parameters: Mapping[str, JsonValue] = {}
+    is_trained: bool | None = None
     inputs: Annotated[tuple[TensorSpec, ...], MinLen(1)]
     outputs: Annotated[tuple[TensorSpec, ...], MinLen(1)]
     max_batch_size: Annotated[int, Ge(0)]

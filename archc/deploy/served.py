@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from archc.deploy.manifest import Form, TensorSpec
+from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.onnx_io.writer import WriteResult
 from archc.runtime.preprocess import Preprocess
@@ -31,6 +32,7 @@ class Served:
         labels: the classes' names; empty where there are none.
         labelled: the outputs that have one number a label.
         probabilities: the outputs that are probabilities already.
+        place: where a mistake is shown.
         write_model: writes the ONNX file, and the weights to a second file beside it or into it.
     """
 
@@ -45,6 +47,7 @@ class Served:
     labels: tuple[str, ...]
     labelled: tuple[str, ...]
     probabilities: tuple[str, ...]
+    place: Place
     write_model: Callable[[Path, bool], WriteResult | Failed]
 
 
@@ -63,6 +66,7 @@ class ServingOptions:
         serve_all: whether every version is served, not the latest alone.
         ensemble: whether a second model that takes encoded pictures is served.
         storage: the address that a cluster fetches the package from.
+        shell: a static busybox for an image in which a cluster runs a shell; None for none.
         browser_runtime: the folder of onnxruntime-web's files; None to fetch them from a network.
     """
 
@@ -76,6 +80,7 @@ class ServingOptions:
     serve_all: bool = False
     ensemble: bool = False
     storage: str | None = None
+    shell: Path | None = None
     browser_runtime: Path | None = None
 
 
@@ -105,3 +110,13 @@ class Target(Protocol):
         self, served: Served, folder: Path, options: ServingOptions, reporter: Reporter
     ) -> Layout | Failed:
         """Writes a package into an empty folder, without the golden samples and the manifest."""
+
+
+@runtime_checkable
+class VersionedTarget(Target, Protocol):
+    """The module of a target whose server holds several builds of a network beside each other."""
+
+    def add_version(
+        self, served: Served, folder: Path, options: ServingOptions, reporter: Reporter
+    ) -> Layout | Failed:
+        """Writes a further version into a package; its layout is that of the new version."""

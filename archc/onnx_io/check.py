@@ -7,6 +7,7 @@ a model of any size, where whole models cost seconds and fail from 2 GiB on.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import onnx
@@ -61,6 +62,29 @@ def inferred_types(model: Path | bytes) -> dict[str, Dims]:
     except shape_inference.InferenceError as e:
         raise InternalError(f"ONNX cannot infer the shapes of the model: {e}") from e
     return _dims(inferred)
+
+
+def value_types(model: Path | bytes) -> dict[str, tuple[int, Dims | None]]:
+    """The TensorProto.DataType and the sizes of every value, as far as ONNX can infer them.
+
+    Those declared for outputs are left aside. Where a model has operators that ONNX does not know,
+    what follows from them is missing.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    proto = onnx.load_model_from_string(read_structure(model))
+    for output in proto.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    # Else what is declared is all there is.
+    with suppress(shape_inference.InferenceError, RuntimeError, ValueError):
+        proto = shape_inference.infer_shapes(proto, data_prop=True)
+    dims = _dims(proto)
+    return {
+        value.name: (value.type.tensor_type.elem_type, dims.get(value.name))
+        for value in _values(proto.graph)
+        if value.type.HasField("tensor_type")
+    }
 
 
 def _dims(model: onnx.ModelProto) -> dict[str, Dims]:

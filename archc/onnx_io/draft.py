@@ -15,7 +15,7 @@ from typing import final
 from archc.diagnostics.errors import InternalError
 from archc.graph.emitter import Attribute, Tensor
 from archc.onnx_io.constants import pack
-from archc.onnx_io.model import InitializerDef, NodeDef
+from archc.onnx_io.model import InitializerDef, NodeDef, ValueType
 from archc.shapes.tensor_type import DType
 
 _REDUCED = ("data", "axes")
@@ -84,7 +84,7 @@ class Draft:
         self._nodes: list[_DraftNode] = []
         self._count = 0
         self._inputs: dict[str, str] = {}
-        self._weights: dict[tuple[str, DType], Tensor] = {}
+        self._weights: dict[tuple[str, ValueType], Tensor] = {}
         self._initializers: dict[str, InitializerDef] = {}
         self._constants: dict[str, Scope] = {}
 
@@ -172,9 +172,9 @@ class Draft:
             if node.op_type != "Pad" or len(node.inputs) < 3:
                 continue
             fill = self._initializers.get(node.inputs[2])
-            if fill is None or not fill.dtype.is_float or takers.get(node.outputs[0]) == {"Conv"}:
+            if fill is None or not isinstance(fill.dtype, DType) or not fill.dtype.is_float:
                 continue
-            if fill.source == pack(0.0, fill.dtype)[1]:
+            if takers.get(node.outputs[0]) != {"Conv"} and fill.source == pack(0.0, fill.dtype)[1]:
                 minus_zero = self.constant(node.scope, -0.0, fill.dtype)
                 node.inputs = (*node.inputs[:2], minus_zero.name)
 

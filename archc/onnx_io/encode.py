@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 from archc.graph.emitter import Attribute
-from archc.onnx_io.model import ELEMENT_TYPES, InitializerDef, ModelDef, NodeDef, ValueDef
+from archc.onnx_io.model import InitializerDef, ModelDef, NodeDef, ValueDef, code_of
 from archc.onnx_io.wire import block, head, integer, real, text
 
 Piece: TypeAlias = bytes | InitializerDef
@@ -38,8 +38,16 @@ def encode_model(model: ModelDef, external: Mapping[str, tuple[str, int]]) -> li
     return [
         start + head(7, length_of(graph)),
         *graph,
-        block(8, text(1, "") + integer(2, model.opset)),
+        _encode_opsets(model) + model.rest,
     ]
+
+
+def encode_structure(model: ModelDef) -> bytes:
+    """A ModelProto without its properties, its weights lying in another file, which is not made."""
+    weights = (i for i in model.initializers if not isinstance(i.source, bytes))
+    elsewhere = {weight.name: ("weights", 0) for weight in weights}
+    pieces = encode_model(model, elsewhere)
+    return b"".join(piece for piece in pieces if isinstance(piece, bytes))
 
 
 def encode_properties(properties: Mapping[str, str]) -> bytes:
@@ -49,10 +57,26 @@ def encode_properties(properties: Mapping[str, str]) -> bytes:
 
 def encode_value(value: ValueDef) -> bytes:
     """A ValueInfoProto of a tensor."""
-    dims = (integer(1, dim) if isinstance(dim, int) else text(2, dim) for dim in value.dims)
-    shape = b"".join(block(1, dim) for dim in dims)
-    tensor = integer(1, ELEMENT_TYPES[value.dtype]) + block(2, shape)
+    if value.encoded is not None:
+        return value.encoded
+    tensor = integer(1, code_of(value.dtype))
+    if value.is_ranked:
+        tensor += block(2, b"".join(block(1, _encode_dim(dim)) for dim in value.dims))
     return text(1, value.name) + block(2, block(1, tensor))
+
+
+def _encode_dim(dim: int | str) -> bytes:
+    if isinstance(dim, int):
+        return integer(1, dim)
+    return text(2, dim) if dim else b""
+
+
+def _encode_opsets(model: ModelDef) -> bytes:
+    own = (("", model.opset),) if model.opset else ()
+    return b"".join(
+        block(8, text(1, domain) + integer(2, version))
+        for domain, version in (*own, *model.other_opsets)
+    )
 
 
 def _encode_graph(model: ModelDef, external: Mapping[str, tuple[str, int]]) -> list[Piece]:
@@ -62,28 +86,34 @@ def _encode_graph(model: ModelDef, external: Mapping[str, tuple[str, int]]) -> l
         pieces += _encode_initializer(initializer, external.get(initializer.name))
     inputs = b"".join(block(11, encode_value(value)) for value in model.inputs)
     outputs = b"".join(block(12, encode_value(value)) for value in model.outputs)
-    return [*pieces, inputs + outputs]
+    values = b"".join(block(13, encode_value(value)) for value in model.values)
+    return [*pieces, inputs + outputs + values + model.graph_rest]
 
 
 def _encode_initializer(
     initializer: InitializerDef, external: tuple[str, int] | None
 ) -> list[Piece]:
+    if initializer.encoded is not None:
+        return [block(5, initializer.encoded)]
     start = b"".join(integer(1, dim) for dim in initializer.dims)
-    start += integer(2, ELEMENT_TYPES[initializer.dtype]) + text(8, initializer.name)
+    start += integer(2, code_of(initializer.dtype)) + text(8, initializer.name)
     if external is not None:
         location, offset = external
         entries = {"location": location, "offset": offset, "length": initializer.length_bytes}
         for key, value in entries.items():
             start += block(13, text(1, key) + text(2, str(value)))
-        return [block(5, start + integer(14, _EXTERNAL))]
+        return [block(5, start + integer(14, _EXTERNAL) + initializer.rest)]
     start += head(9, initializer.length_bytes)
-    whole = head(5, len(start) + initializer.length_bytes) + start
+    rest = initializer.rest
+    whole = head(5, len(start) + initializer.length_bytes + len(rest)) + start
     if isinstance(initializer.source, bytes):
-        return [whole + initializer.source]
-    return [whole, initializer]
+        return [whole + initializer.source + rest]
+    return [whole, initializer, rest] if rest else [whole, initializer]
 
 
 def _encode_node(node: NodeDef) -> bytes:
+    if node.encoded is not None:
+        return node.encoded
     parts = [text(1, name) for name in node.inputs]
     parts += [text(2, name) for name in node.outputs]
     parts += [text(3, node.name), text(4, node.op_type)]

@@ -57,6 +57,12 @@ class Session(Protocol):
         """The outputs of these names, all for None, for these inputs by name."""
 
 
+def runtime_version() -> str:
+    """The version of ONNX Runtime."""
+    version: str = onnxruntime.__version__
+    return version
+
+
 def open_session(model: Path | bytes, *, threads: int = 1) -> Session:
     """A session on the CPU with all graph optimisations and this many threads.
 

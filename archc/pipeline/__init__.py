@@ -16,6 +16,7 @@ from archc.pipeline.building import (
     check_form,
     open_lowered,
 )
+from archc.pipeline.deploying import deploy_model
 from archc.pipeline.networks import (
     Choices,
     Network,
@@ -35,6 +36,7 @@ __all__ = [
     "Validation",
     "build_model",
     "check_form",
+    "deploy_model",
     "elaborate_network",
     "load_spec",
     "open_lowered",

@@ -181,7 +181,7 @@ def write_lowered(
 ) -> WriteResult | Failed:
     """What was written of a model whose weights are open; a failure leaves the target as it was."""
     from archc.onnx_io.writer import write_model
-    from archc.stages.describe import DIGEST_KEY
+    from archc.runtime.metadata import DIGEST_KEY
 
     place = nowhere(str(target) if isinstance(target, Path) else "standard output")
     try:

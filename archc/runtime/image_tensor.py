@@ -1,8 +1,4 @@
-"""Pictures to tensors, by the steps of a preprocessing.
-
-Resizing and cropping follow torchvision's transforms on Pillow images, sizes and rounding included;
-without antialiasing they follow its transforms on tensors.
-"""
+"""Pictures to tensors, by the steps of a preprocessing: `pixels` up to bytes, then arithmetic."""
 
 from __future__ import annotations
 
@@ -16,9 +12,9 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.runtime.model_input import ModelInput
-from archc.runtime.picture import check_pixels, read_picture, to_eight_bits
+from archc.runtime.picture import read_picture, report_unreadable, to_eight_bits
+from archc.runtime.pixels import PixelSteps, UnreadablePicture, to_pixels
 from archc.runtime.preprocess import Preprocess
-from archc.runtime.resample import resample
 from archc.shapes.tensor_type import DType
 from archc.weights.checkpoint import file_place
 
@@ -43,12 +39,6 @@ BYTES_NORMALISED = Rule(
     "A `uint8` input takes pixels from 0 to 255 as they are; the network normalises them itself.",
 )
 
-_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-}
-
 
 def to_tensor(
     image: Image.Image | Path | str, preprocess: Preprocess, target: ModelInput, reporter: Reporter
@@ -61,20 +51,20 @@ def to_tensor(
     Reports: run/no-such-file, run/not-an-image, run/image-too-large, run/pixel-range,
         run/input-is-no-image, run/channels, run/size, run/bytes-normalised.
     """
-    place = file_place("picture" if isinstance(image, Image.Image) else str(image))
+    name = "picture" if isinstance(image, Image.Image) else str(image)
+    place = file_place(name)
     if isinstance(failed := _check_target(preprocess, target, place, reporter), Failed):
         return failed
     if isinstance(image, Image.Image):
-        picture = to_eight_bits(image, place, reporter)
+        picture = to_eight_bits(image, name, reporter)
     else:
         picture = read_picture(Path(image), reporter)
     if isinstance(picture, Failed):
         return picture
-    if preprocess.resize is not None:
-        resized = resized_size((picture.height, picture.width), preprocess.resize)
-        if isinstance(failed := check_pixels(resized, place, reporter), Failed):
-            return failed
-    pixels = to_pixels(picture, preprocess)
+    try:
+        pixels = to_pixels(picture, pixel_steps(preprocess))
+    except UnreadablePicture as error:
+        return report_unreadable(error, name, reporter)
     if isinstance(failed := _check_size(pixels, preprocess, target, place, reporter), Failed):
         return failed
     if target.dtype is not DType.UINT8:
@@ -82,52 +72,9 @@ def to_tensor(
     return _arrange(pixels, target)
 
 
-def to_pixels(picture: Image.Image, preprocess: Preprocess) -> NDArray[np.uint8]:
-    """The pixels (H, W, C) after colour, resize and crop, 0 to 255."""
-    picture = picture.convert("L" if preprocess.color == "gray" else "RGB")
-    if preprocess.resize is not None:
-        picture = _resize(picture, preprocess)
-    if preprocess.crop is not None:
-        picture = _crop(picture, _pair(preprocess.crop))
-    pixels = np.asarray(picture).reshape(picture.height, picture.width, preprocess.channels)
-    return pixels[:, :, ::-1] if preprocess.color == "bgr" else pixels
-
-
-def resized_size(size: tuple[int, int], resize: int | tuple[int, int]) -> tuple[int, int]:
-    """The (height, width) that resizing leads to; an int is the new length of the shorter side.
-
-    The longer side is cut to a whole number, as torchvision's `Resize` does.
-    """
-    if not isinstance(resize, int):
-        return resize
-    height, width = size
-    longer = int(resize * max(size) / min(size))
-    return (longer, resize) if width <= height else (resize, longer)
-
-
-def _resize(picture: Image.Image, preprocess: Preprocess) -> Image.Image:
-    assert preprocess.resize is not None
-    height, width = resized_size((picture.height, picture.width), preprocess.resize)
-    if preprocess.antialias or preprocess.interpolation == "nearest":
-        return picture.resize((width, height), _FILTERS[preprocess.interpolation])
-    pixels = np.asarray(picture).reshape(picture.height, picture.width, preprocess.channels)
-    resized = resample(pixels, (height, width), cubic=preprocess.interpolation == "bicubic")
-    return Image.fromarray(resized[:, :, 0] if preprocess.channels == 1 else resized)
-
-
-def _crop(picture: Image.Image, size: tuple[int, int]) -> Image.Image:
-    top = _crop_start(picture.height, size[0])
-    left = _crop_start(picture.width, size[1])
-    return picture.crop((left, top, left + size[1], top + size[0]))
-
-
-def _crop_start(length: int, wanted: int) -> int:
-    # torchvision's rounding: to even where it cuts, down where it pads.
-    return round((length - wanted) / 2) if length >= wanted else -((wanted - length) // 2)
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return (size, size) if isinstance(size, int) else size
+def pixel_steps(preprocess: Preprocess) -> PixelSteps:
+    """The steps of a preprocessing that lead to pixels; what follows is arithmetic."""
+    return PixelSteps.of(preprocess.model_dump())
 
 
 def _normalise(pixels: NDArray[np.uint8], preprocess: Preprocess) -> NDArray[np.float64]:

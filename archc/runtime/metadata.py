@@ -23,6 +23,9 @@ T = TypeVar("T")
 PREFIX = "archc."
 """What every key that archc writes begins with."""
 
+DIGEST_KEY = f"{PREFIX}weights_digest"
+"""The property that holds the digest of the weights, known only after the last of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRecord:

@@ -1,20 +1,15 @@
-"""Image files to pixels: opening, checking and reducing every kind of picture to 8 bits.
-
-Pixels are taken as the file stores them: an EXIF orientation is not applied, and a channel of
-transparency is left out, both as torchvision and timm do when they read a data set.
-"""
+"""Pictures that a user names: read by `pixels`, and reported where they are none."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
+from typing import IO
 
-import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
+from archc.runtime import pixels
 from archc.runtime.given_file import check_file
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
@@ -35,23 +30,6 @@ PIXEL_RANGE = Rule(
     "Preprocessing counts from 0 to 255; a 32-bit picture does not say what is white.",
 )
 
-MAX_PIXELS = 100_000_000
-"""Pixels of the largest picture that is handled; a camera's largest has about 60 million."""
-
-# Only formats that Pillow decodes itself: others, such as EPS, start programs.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
-
-_BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    IndexError,
-    TypeError,
-    EOFError,
-    KeyError,
-    OverflowError,
-)
-
 
 def read_picture(path: Path, reporter: Reporter) -> Image.Image | Failed:
     """The first picture of an image file, decoded, in mode RGB or, where it is gray, L.
@@ -60,83 +38,71 @@ def read_picture(path: Path, reporter: Reporter) -> Image.Image | Failed:
     """
     if isinstance(failed := check_file(path, reporter), Failed):
         return failed
-    place = file_place(str(path))
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of what it then copes with: odd EXIF data, and sizes, bounded below.
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if isinstance(failed := check_pixels(image.size, place, reporter), Failed):
-                    return failed
-                image.load()
-                return to_eight_bits(image, place, reporter)
-    except UnidentifiedImageError:
-        return reporter.error(
-            NOT_AN_IMAGE,
-            f"`{shown(str(path))}` is no picture in a known format",
-            place,
-            helps=(f"the formats read are {', '.join(FORMATS)}",),
-        )
-    except Image.DecompressionBombError:
-        return _too_large(f"more than {MAX_PIXELS}", place, reporter)
-    except _BROKEN as error:
-        return reporter.error(
-            NOT_AN_IMAGE,
-            f"`{shown(str(path))}` cannot be decoded",
-            place,
-            notes=(f"the decoder says: {shown(str(error))}",),
-            helps=("the file may be cut short; fetch it again",),
-        )
+        with path.open("rb") as file:
+            return _read(file, str(path), reporter)
+    except OSError as error:
+        return _cannot_be_decoded(str(path), error, reporter)
 
 
-def to_eight_bits(image: Image.Image, place: Place, reporter: Reporter) -> Image.Image | Failed:
+def read_picture_bytes(data: bytes, name: str, reporter: Reporter) -> Image.Image | Failed:
+    """The first picture of an encoded file that is at hand, as `read_picture` gives it.
+
+    Reports: run/not-an-image, run/image-too-large, run/pixel-range.
+    """
+    return _read(data, name, reporter)
+
+
+def to_eight_bits(image: Image.Image, name: str, reporter: Reporter) -> Image.Image | Failed:
     """The same picture in mode RGB or L, 0 to 255.
 
-    Transparency is left out, 16-bit gray is divided by 257, palettes are looked up.
-
-    Reports: run/pixel-range.
+    Reports: run/not-an-image, run/pixel-range.
     """
-    if image.mode in ("RGB", "L"):
-        return image.copy()
-    if image.mode in ("1", "LA"):
-        return image.convert("L")
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        return _from_wide_gray(image, place, reporter)
-    if image.mode in ("P", "PA"):
-        # By way of RGBA, since Pillow warns when a palette's transparency is dropped at once.
-        return image.convert("RGBA").convert("RGB")
-    return image.convert("RGB")
+    try:
+        return pixels.to_eight_bits(image)
+    except pixels.UnreadablePicture as error:
+        return report_unreadable(error, name, reporter)
 
 
-def check_pixels(size: tuple[int, int], place: Place, reporter: Reporter) -> Failed | None:
-    """None where a picture of these two lengths is small enough to be handled.
+def report_unreadable(error: pixels.UnreadablePicture, name: str, reporter: Reporter) -> Failed:
+    """The diagnostic of a picture that does not become pixels.
 
-    Reports: run/image-too-large.
+    Reports: run/not-an-image, run/image-too-large, run/pixel-range.
     """
-    if size[0] * size[1] <= MAX_PIXELS:
-        return None
-    return _too_large(f"{size[0]} × {size[1]}", place, reporter)
-
-
-def _from_wide_gray(image: Image.Image, place: Place, reporter: Reporter) -> Image.Image | Failed:
-    values = np.asarray(image)
-    is_sixteen_bits = image.mode.startswith("I;16") or (
-        image.mode == "I" and image.format in ("PNG", "PPM")
-    )
-    if not is_sixteen_bits:
+    place = file_place(name)
+    if isinstance(error, pixels.UnknownFormat):
+        return reporter.error(
+            NOT_AN_IMAGE,
+            f"`{shown(name)}` is no picture in a known format",
+            place,
+            helps=(f"the formats read are {', '.join(pixels.FORMATS)}",),
+        )
+    if isinstance(error, pixels.PictureTooLarge):
+        return reporter.error(
+            IMAGE_TOO_LARGE, str(error), place, helps=("make the picture smaller first",)
+        )
+    if isinstance(error, pixels.UnknownRange):
         return reporter.error(
             PIXEL_RANGE,
-            f"the pixels of `{shown(place.span.file)}` are 32-bit numbers without a known range",
+            f"the pixels of `{shown(name)}` are 32-bit numbers without a known range",
             place,
             helps=("save the picture with 8 or 16 bits a channel",),
         )
-    return Image.fromarray(np.rint(values.astype(np.float64) / 257).clip(0, 255).astype(np.uint8))
+    return _cannot_be_decoded(name, error.__cause__ or error, reporter)
 
 
-def _too_large(pixels: str, place: Place, reporter: Reporter) -> Failed:
+def _read(source: bytes | IO[bytes], name: str, reporter: Reporter) -> Image.Image | Failed:
+    try:
+        return pixels.decode(source)
+    except pixels.UnreadablePicture as error:
+        return report_unreadable(error, name, reporter)
+
+
+def _cannot_be_decoded(name: str, why: BaseException, reporter: Reporter) -> Failed:
     return reporter.error(
-        IMAGE_TOO_LARGE,
-        f"the picture has {pixels} pixels, and at most {MAX_PIXELS} are handled",
-        place,
-        helps=("make the picture smaller first",),
+        NOT_AN_IMAGE,
+        f"`{shown(name)}` cannot be decoded",
+        file_place(name),
+        notes=(f"the decoder says: {shown(str(why))}",),
+        helps=("the file may be cut short; fetch it again",),
     )

@@ -1,7 +1,7 @@
 """The preprocessing that a spec writes: how an image file becomes the first input of a model.
 
 Its steps, in this order: colour, resize, crop, then (x · scale − mean) / std a channel.
-`image_tensor` takes them; this file needs neither numpy nor Pillow.
+`pixels` and `image_tensor` take them; this file needs neither numpy nor Pillow.
 """
 
 from __future__ import annotations
@@ -64,6 +64,24 @@ class Preprocess(BaseModel):
     def normalises(self) -> bool:
         """Whether a scale, mean or std is asked for, apart from the default scale of 1/255."""
         return self.scale != 1 / 255 or {*_each(self.mean)} != {0.0} or {*_each(self.std)} != {1.0}
+
+    def scale_and_shift(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """A factor and a shift a channel: x · factor + shift is (x · scale − mean) / std."""
+        mean, std = (
+            given if isinstance(given, tuple) else (given,) * self.channels
+            for given in (self.mean, self.std)
+        )
+        factors = tuple(self.scale / s for s in std)
+        return factors, tuple(-m / s for m, s in zip(mean, std, strict=True))
+
+
+def final_size(preprocess: Preprocess) -> tuple[int, int] | None:
+    """The (height, width) that every picture comes out at; None where that is the picture's."""
+    if isinstance(preprocess.crop, int):
+        return preprocess.crop, preprocess.crop
+    if preprocess.crop is not None:
+        return preprocess.crop
+    return preprocess.resize if isinstance(preprocess.resize, tuple) else None
 
 
 def _each(factors: Factors) -> tuple[float, ...]:

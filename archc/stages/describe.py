@@ -14,13 +14,10 @@ from pydantic import JsonValue, TypeAdapter
 
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.spec import SpecFile
-from archc.runtime.metadata import PREFIX, ModelRecord, format_metadata
+from archc.runtime.metadata import ModelRecord, format_metadata
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
 from archc.version import __version__
-
-DIGEST_KEY = f"{PREFIX}weights_digest"
-"""The property that holds the digest of the weights, known only after the last of them."""
 
 
 def properties(

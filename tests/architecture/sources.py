@@ -15,6 +15,9 @@ import archc
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "archc"
 
+OF_EXTRAS = {"grpc", "tritonclient"}
+"""Libraries that come with the extras of the package alone."""
+
 
 @cache
 def trees() -> dict[str, ast.Module]:
@@ -34,6 +37,16 @@ def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 @cache
 def modules() -> dict[str, ModuleType]:
-    """Every module of the package, imported."""
+    """Every module of the package, imported; but for those whose extra is not installed."""
     found = pkgutil.walk_packages([str(PACKAGE)], "archc.")
-    return {"archc": archc} | {m.name: importlib.import_module(m.name) for m in found}
+    imported = {m.name: _imported(m.name) for m in found}
+    return {"archc": archc} | {name: module for name, module in imported.items() if module}
+
+
+def _imported(name: str) -> ModuleType | None:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in OF_EXTRAS:
+            raise
+        return None

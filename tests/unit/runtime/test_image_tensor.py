@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.runtime.image_tensor import resized_size, to_pixels, to_tensor
+from archc.runtime.image_tensor import pixel_steps, to_tensor
 from archc.runtime.model_input import Admitted, ModelInput
+from archc.runtime.pixels import PixelSteps
 from archc.runtime.preprocess import Preprocess
 from archc.shapes.tensor_type import DType
 from tests.unit.runtime.reporting import only, rules
@@ -95,65 +96,10 @@ def test_bytes_cannot_be_normalised() -> None:
     assert rules(reporter) == ["run/bytes-normalised"]
 
 
-@pytest.mark.parametrize(
-    ("size", "resize", "expected"),
-    [
-        ((480, 640), 256, (256, 341)),
-        ((640, 480), 256, (341, 256)),
-        ((100, 100), 7, (7, 7)),
-        ((3, 1000), 2, (2, 666)),
-        ((480, 640), (10, 20), (10, 20)),
-    ],
-)
-def test_an_int_is_the_shorter_side(
-    size: tuple[int, int], resize: int | tuple[int, int], expected: tuple[int, int]
-) -> None:
-    assert resized_size(size, resize) == expected
-
-
-def test_shrinking_averages_unless_told_otherwise() -> None:
-    stripes = gray([[0, 0, 240, 240, 0, 0, 240, 240]] * 2)
-    steps = Preprocess(color="gray", resize=(2, 2))
-    # A triangle of weights over eight pixels: 240 · 1.5 / 3.5 and 240 · 2 / 3.5.
-    smooth = to_pixels(stripes, steps)
-    rough = to_pixels(stripes, steps.model_copy(update={"antialias": False}))
-    assert smooth[:, :, 0].tolist() == [[103, 137]] * 2
-    assert rough[:, :, 0].tolist() == [[120, 120]] * 2
-
-
-def test_bilinear_enlarging_has_half_pixel_centres() -> None:
-    steps = Preprocess(color="gray", resize=(1, 4), antialias=False)
-    assert to_pixels(gray([[0, 100]]), steps)[0, :, 0].tolist() == [0, 25, 75, 100]
-    antialiased = Preprocess(color="gray", resize=(1, 4))
-    assert to_pixels(gray([[0, 100]]), antialiased)[0, :, 0].tolist() == [0, 25, 75, 100]
-
-
-def test_bicubic_without_antialias_has_the_coefficient_of_three_quarters() -> None:
-    steps = Preprocess(color="gray", resize=(1, 8), interpolation="bicubic", antialias=False)
-    found = to_pixels(gray([[50, 50, 150, 150]]), steps)[0, :, 0]
-    # Keys' weights a quarter past a pixel are −27, 225, 67 and −9 of 256.
-    assert found.tolist() == [50, 46, 39, 73, 127, 161, 154, 150]
-
-
-def test_nearest_takes_the_pixel_under_the_centre() -> None:
-    for antialias in (True, False):
-        steps = Preprocess(
-            color="gray", resize=(1, 2), interpolation="nearest", antialias=antialias
-        )
-        assert to_pixels(gray([[1, 2, 3, 4, 5]]), steps)[0, :, 0].tolist() == [2, 4]
-
-
-def test_crop_is_central_and_rounds_to_even() -> None:
-    row = gray([[1, 2, 3, 4, 5, 6, 7]] * 3)
-    for wanted, expected in [(4, [3, 4, 5, 6]), (2, [3, 4]), (3, [3, 4, 5])]:
-        steps = Preprocess(color="gray", crop=(1, wanted))
-        assert to_pixels(row, steps)[0, :, 0].tolist() == expected
-
-
-def test_crop_pads_a_smaller_picture_with_black() -> None:
-    steps = Preprocess(color="gray", crop=(2, 4))
-    found = to_pixels(gray([[9], [9], [9], [9]]), steps)
-    assert found[:, :, 0].tolist() == [[0, 9, 0, 0]] * 2
+def test_the_steps_to_pixels_are_the_preprocessings() -> None:
+    assert pixel_steps(Preprocess()) == PixelSteps()
+    given = Preprocess(resize=9, crop=(7, 5), interpolation="bicubic", antialias=False, color="bgr")
+    assert pixel_steps(given) == PixelSteps(9, (7, 5), "bicubic", False, "bgr")
 
 
 def test_another_size_is_reported_with_the_steps_to_write() -> None:
@@ -188,6 +134,13 @@ def test_features_take_no_picture() -> None:
 def test_enlarging_is_bounded() -> None:
     reporter = refused(Image.new("L", (1000, 1)), Preprocess(resize=1000), RGB)
     assert rules(reporter) == ["run/image-too-large"]
+    padded = refused(Image.new("L", (9, 9)), Preprocess(crop=(16384, 16384)), RGB)
+    assert rules(padded) == ["run/image-too-large"]
+
+
+def test_a_picture_of_no_pixels_is_reported() -> None:
+    for steps in (Preprocess(), Preprocess(resize=2), Preprocess(crop=2)):
+        assert rules(refused(Image.new("RGB", (0, 5)), steps, RGB)) == ["run/not-an-image"]
 
 
 def test_a_broken_file_is_reported_once(tmp_path: Path) -> None:

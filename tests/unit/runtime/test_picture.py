@@ -7,14 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.runtime import picture
-from archc.runtime.picture import read_picture, to_eight_bits
+from archc.runtime import pixels
+from archc.runtime.picture import read_picture, read_picture_bytes, to_eight_bits
 from tests.unit.runtime.reporting import only, rules
 
 RED, CLEAR_BLUE = (255, 0, 0, 255), (0, 0, 255, 0)
-PLACE = Place(Span(Source("picture", ""), 1, 1, 1, 1))
 
 
 def read(path: Path) -> Image.Image:
@@ -50,7 +48,14 @@ def test_palette_with_transparency_is_looked_up(tmp_path: Path) -> None:
     image.putdata([0, 1])
     path = tmp_path / "a.png"
     image.save(path, transparency=bytes([0, 128]))
-    assert np.asarray(read(path)).tolist() == [[[10, 20, 30], [40, 50, 60]]]
+    expected = [[[10, 20, 30], [40, 50, 60]]]
+    assert np.asarray(read(path)).tolist() == expected
+    # One that the caller opened is not to warn either, and warnings are errors here.
+    reporter = Reporter()
+    with Image.open(path) as opened:
+        found = to_eight_bits(opened, "picture", reporter)
+    assert not isinstance(found, Failed)
+    assert np.asarray(found).tolist() == expected
 
 
 def test_two_colours_are_black_and_white(tmp_path: Path) -> None:
@@ -90,7 +95,7 @@ def test_float_pixels_have_no_range(tmp_path: Path) -> None:
 def test_wide_integers_have_no_range() -> None:
     reporter = Reporter()
     image = Image.fromarray(np.array([[70000]], dtype=np.int32))
-    assert to_eight_bits(image, PLACE, reporter) is FAILED
+    assert to_eight_bits(image, "picture", reporter) is FAILED
     assert rules(reporter) == ["run/pixel-range"]
 
 
@@ -143,7 +148,7 @@ def test_large_pictures_are_refused_before_they_are_decoded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(Image.new("L", (40, 30)), tmp_path / "a.png")
-    monkeypatch.setattr(picture, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(pixels, "MAX_PIXELS", 1000)
     reporter = Reporter()
     assert read_picture(path, reporter) is FAILED
     assert only(reporter).rule.slug == "run/image-too-large"
@@ -157,3 +162,28 @@ def test_a_bomb_by_pillows_own_measure_is_reported(tmp_path: Path) -> None:
     reporter = Reporter()
     assert read_picture(bomb, reporter) is FAILED
     assert rules(reporter) == ["run/image-too-large"]
+
+
+def test_bytes_are_read_as_a_file_is(tmp_path: Path) -> None:
+    image = Image.effect_noise((9, 7), 50)
+    data = saved(image, tmp_path / "a.png").read_bytes()
+    reporter = Reporter()
+    found = read_picture_bytes(data, "upload 3", reporter)
+    assert not isinstance(found, Failed)
+    assert np.array_equal(np.asarray(found), np.asarray(image))
+    assert read_picture_bytes(data[:60], "upload 3", reporter) is FAILED
+    assert only(reporter).rule.slug == "run/not-an-image"
+    assert only(reporter).span.file == "upload 3"
+
+
+def test_a_picture_of_no_pixels_is_reported() -> None:
+    reporter = Reporter()
+    assert to_eight_bits(Image.new("L", (0, 3)), "picture", reporter) is FAILED
+    assert only(reporter).rule.slug == "run/not-an-image"
+    assert only(reporter).notes == ("the decoder says: the picture has no pixels",)
+
+
+def test_colours_that_have_no_way_to_rgb_are_reported() -> None:
+    reporter = Reporter()
+    assert to_eight_bits(Image.new("La", (2, 2)), "picture", reporter) is FAILED
+    assert rules(reporter) == ["run/not-an-image"]

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from archc.runtime.preprocess import Preprocess
+from archc.runtime.preprocess import Preprocess, final_size
 
 
 def test_defaults_are_the_languages() -> None:
@@ -63,3 +65,43 @@ def test_infinite_numbers_are_refused() -> None:
 )
 def test_normalises_says_whether_pixels_change(steps: Preprocess, expected: bool) -> None:
     assert steps.normalises is expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (Preprocess(), None),
+        (Preprocess(resize=256), None),
+        (Preprocess(resize=(32, 48)), (32, 48)),
+        (Preprocess(resize=256, crop=224), (224, 224)),
+        (Preprocess(resize=(256, 300), crop=(224, 192)), (224, 192)),
+        (Preprocess(crop=5), (5, 5)),
+    ],
+)
+def test_the_final_size_is_known_where_it_is_the_steps(
+    steps: Preprocess, expected: tuple[int, int] | None
+) -> None:
+    assert final_size(steps) == expected
+
+
+@given(
+    pixel=st.integers(0, 255),
+    scale=st.floats(1e-3, 10),
+    mean=st.tuples(*[st.floats(-300, 300)] * 3),
+    std=st.tuples(*[st.floats(1e-2, 300)] * 3),
+)
+def test_scale_and_shift_are_the_normalisation_in_two_steps(
+    pixel: int,
+    scale: float,
+    mean: tuple[float, float, float],
+    std: tuple[float, float, float],
+) -> None:
+    factors, shifts = Preprocess(scale=scale, mean=mean, std=std).scale_and_shift()
+    for factor, shift, m, s in zip(factors, shifts, mean, std, strict=True):
+        terms = abs(pixel * scale / s) + abs(m / s)
+        assert pixel * factor + shift == pytest.approx((pixel * scale - m) / s, abs=terms * 1e-15)
+
+
+def test_scale_and_shift_are_one_a_channel() -> None:
+    assert Preprocess(scale=1, mean=4.0, std=2.0).scale_and_shift() == ((0.5,) * 3, (-2.0,) * 3)
+    assert Preprocess(color="gray", mean=(0.5,)).scale_and_shift() == ((1 / 255,), (-0.5,))

@@ -1,0 +1,1 @@
+"""Real servers: starting them, proving what they serve, and calling them."""

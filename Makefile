@@ -5,7 +5,7 @@ SOURCES := $(shell find archc specs -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint oracle oracle-all bench format clean
-.PHONY: servers triton mlserver openvino registry web ray debian-packages
+.PHONY: servers triton mlserver openvino registry web ray debian-packages bench-serving bench-scoring
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,12 @@ debian-packages:  ## what `make registry` and `make web` need, on Debian and Ubu
 
 bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
 	.venv-bench/bin/python -m benchmarks
+
+bench-serving: .venv-bench/installed  ## a load on the real Triton, against bare ONNX Runtime
+	.venv-bench/bin/python -m benchmarks.serving
+
+bench-scoring: .venv-bench/installed  ## many pictures scored, against a plain loop
+	.venv-bench/bin/python -m benchmarks.scoring
 
 format: .venv-test/installed  ## rewrite the code as the checks want it
 	.venv-test/bin/ruff format .

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archc.diagnostics.errors import ArchcError, InternalError, SpecError
     from archc.graph.graph import Graph
     from archc.pipeline import BuildResult, Spec, Validation
+    from archc.weights.policies import WeightPolicies
 
 _HOMES = {
     "ArchcError": "archc.diagnostics.errors",
@@ -47,6 +48,7 @@ _HOMES = {
     "Spec": "archc.pipeline",
     "SpecError": "archc.diagnostics.errors",
     "Validation": "archc.pipeline",
+    "WeightPolicies": "archc.weights.policies",
     "build": "archc.api",
     "build_bytes": "archc.api",
     "call": "archc.api",
@@ -70,6 +72,7 @@ __all__ = [
     "Spec",
     "SpecError",
     "Validation",
+    "WeightPolicies",
     "__version__",
     "build",
     "build_bytes",

@@ -24,6 +24,7 @@ from archc.pipeline import (
     load_spec,
     validate_spec,
 )
+from archc.weights.policies import AS_IT_IS, WeightPolicies
 
 if TYPE_CHECKING:
     from archc.deploy.manifest import Form
@@ -107,6 +108,7 @@ def build(
     seed: int = 0,
     opset: int = DEFAULT_OPSET,
     external_data: bool | None = None,
+    policies: WeightPolicies = AS_IT_IS,
     progress: Progress | None = None,
 ) -> BuildResult:
     """Compiles a spec to an ONNX model, in a file or a binary stream.
@@ -121,6 +123,7 @@ def build(
         seed: what initial weights are drawn with.
         opset: the version of the ONNX operators.
         external_data: whether weights lie in a second file; None only where they must.
+        policies: what to do where the checkpoint does not fit the network.
         progress: told the bytes written and the bytes in all.
 
     Raises:
@@ -136,7 +139,7 @@ def build(
         return build_model(
             loaded, target, reporter, choices=choices, seed=seed, opset=opset,
             weights=Path(weights) if weights is not None else None,
-            external_data=external_data, progress=progress,
+            external_data=external_data, policies=policies, progress=progress,
         )  # fmt: skip
 
     return _or_raise(run)
@@ -151,6 +154,7 @@ def build_bytes(
     outputs: Mapping[str, str] | None = None,
     seed: int = 0,
     opset: int = DEFAULT_OPSET,
+    policies: WeightPolicies = AS_IT_IS,
 ) -> bytes:
     """Compiles a spec to the bytes of an ONNX model; the arguments are those of `build`.
 
@@ -160,7 +164,7 @@ def build_bytes(
     stream = io.BytesIO()
     build(
         spec, stream, weights=weights, variant=variant, settings=settings, outputs=outputs,
-        seed=seed, opset=opset,
+        seed=seed, opset=opset, policies=policies,
     )  # fmt: skip
     return stream.getvalue()
 

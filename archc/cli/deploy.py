@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from archc.deploy.request import PackageRequest
     from archc.pipeline import Choices
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

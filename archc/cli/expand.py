@@ -12,7 +12,7 @@ from archc.cli.report import SPEC_ERRORS, end_on_errors
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.version import __version__
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

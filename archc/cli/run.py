@@ -30,7 +30,7 @@ NO_CLASSES = Rule(
     "Only a classifier gives one number for each class.",
 )
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TOP = 5
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _Out: TypeAlias = Annotated[
     Path,

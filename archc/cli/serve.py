@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archc.serving.proof import Proof
     from archc.serving.server import RunningServer, ServerOptions
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 _ENGINES = ("auto", "tritonserver", "triton", "docker", "podman", "mlserver")
 _LARGEST_PORT = 65535

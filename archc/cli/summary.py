@@ -17,7 +17,7 @@ from archc.cli.options import (
 )
 from archc.cli.terminal import put, width_of
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from archc.pipeline import Choices
     from archc.shapes.domain import Domain
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from archc.diagnostics.reporter import Failed, Reporter
 if TYPE_CHECKING:
     from archc.runtime.difference import OutputDifference
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()

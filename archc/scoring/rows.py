@@ -57,7 +57,7 @@ class Rows:
 def as_text(path: str) -> str:
     r"""A path as UTF-8 can hold it.
 
-    >>> as_text("caf\udce9.png")
-    'caf\\xe9.png'
+    >>> as_text("img\udce9.png")
+    'img\\xe9.png'
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -36,3 +37,10 @@ def test_the_edges_of_the_photograph_are_written(tmp_path: Path) -> None:
         with Image.open(tmp_path / f"{name}.png") as picture:
             assert picture.size == (320, 214)
             assert picture.getextrema() == (0, 255)
+
+
+@pytest.mark.triton
+def test_the_served_digits_are_read() -> None:
+    found = re.search(r"served digits read right: (\d+) of 360", run("serve/digits.py"))
+    assert found is not None
+    assert int(found[1]) >= 0.99 * 360

@@ -5,7 +5,7 @@ SOURCES := $(shell find archc specs -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint oracle oracle-all bench format clean
-.PHONY: servers triton mlserver openvino registry web ray debian-packages bench-serving bench-scoring
+.PHONY: servers triton mlserver openvino registry web ray debian-packages bench-serving bench-scoring bench-checkpoints
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -34,22 +34,22 @@ oracle-all: .venv-oracle/installed  ## the same for every variant; takes long
 servers: triton mlserver openvino registry web ray  ## packages on every real server and runtime
 
 triton: .venv-servers/installed  ## the real Triton on this machine; x86-64 Linux
-	.venv-servers/bin/python -m pytest -m triton tests
+	.venv-servers/bin/python -m pytest -m triton tests/servers tests/serving tests/deploy tests/examples
 
 mlserver: .venv-mlserver/installed  ## the real MLServer
-	.venv-mlserver/bin/python -m pytest -m mlserver tests
+	.venv-mlserver/bin/python -m pytest -m mlserver tests/servers
 
 openvino: .venv-openvino/installed  ## packages in OpenVINO's runtime
-	.venv-openvino/bin/python -m pytest -m openvino tests
+	.venv-openvino/bin/python -m pytest -m openvino tests/servers
 
 registry: .venv-test/installed  ## OCI images in a real registry; needs `make debian-packages`
-	.venv-test/bin/python -m pytest -m registry tests
+	.venv-test/bin/python -m pytest -m registry tests/servers
 
 web: .venv-test/installed tests/web/node_modules  ## the page in Chromium; needs `make debian-packages`
-	.venv-test/bin/python -m pytest -m web tests
+	.venv-test/bin/python -m pytest -m web tests/web
 
 ray: .venv-ray/installed  ## scoring by Ray's actors
-	.venv-ray/bin/python -m pytest -m ray tests
+	.venv-ray/bin/python -m pytest -m ray tests/servers
 
 debian-packages:  ## what `make registry` and `make web` need, on Debian and Ubuntu, as root
 	apt-get install --yes --no-install-recommends \
@@ -60,6 +60,9 @@ bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
 
 bench-serving: .venv-bench/installed  ## a load on the real Triton, against bare ONNX Runtime
 	.venv-bench/bin/python -m benchmarks.serving
+
+bench-checkpoints: .venv-bench/installed  ## builds from checkpoints of up to 4 GB, against cp
+	.venv-bench/bin/python -m benchmarks.checkpoints
 
 bench-scoring: .venv-bench/installed  ## many pictures scored, against a plain loop
 	.venv-bench/bin/python -m benchmarks.scoring

@@ -21,6 +21,7 @@ _COMMANDS = {
     "expand": "expand",
     "run": "run",
     "verify": "verify",
+    "weights": "weights",
     "score": "score",
     "deploy": "deploy",
     "serve": "serve",

@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 import typer
 
 from archc.cli.options import SetOption, SpecArgument, VariantOption, whole_number
+from archc.cli.policy_options import (
+    AllowMissingOption,
+    EmaOption,
+    HeadOption,
+    IgnoreOption,
+    PrefixOption,
+    StemOption,
+)
 from archc.cli.progress import Progress
 from archc.cli.report import SPEC_ERRORS, end_on_errors, show
 from archc.cli.settings import choices
@@ -18,7 +26,7 @@ from archc.diagnostics.reporter import Failed, Reporter
 if TYPE_CHECKING:
     from archc.pipeline import BuildResult
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 STANDARD_OUTPUT = "-"
 
@@ -82,9 +90,16 @@ def build(
     opset: _Opset = None,
     external_data: _ExternalData = False,
     seed: _Seed = 0,
+    head: HeadOption = None,
+    stem: StemOption = None,
+    prefix: PrefixOption = "",
+    ema: EmaOption = False,
+    allow_missing: AllowMissingOption = None,
+    ignore: IgnoreOption = None,
 ) -> None:
     """Compile a spec to an ONNX model."""
     from archc.pipeline import DEFAULT_OPSET, build_model, load_spec
+    from archc.weights.policies import WeightPolicies
 
     reporter = Reporter()
     chosen = choices(variant, settings, reporter, outputs)
@@ -104,6 +119,9 @@ def build(
             seed=seed,
             opset=DEFAULT_OPSET if opset is None else opset,
             external_data=True if external_data else None,
+            policies=WeightPolicies(
+                head, stem, prefix, ema, tuple(allow_missing or ()), tuple(ignore or ())
+            ),
             progress=progress,
         )
     end_on_errors(reporter)
@@ -128,7 +146,9 @@ def _report(result: BuildResult, *, is_aside: bool) -> None:
 
     for note in result.notes:
         say("note", note)
-    if not result.is_trained:
+    if result.drawn:
+        say("warning", _drawn(result))
+    elif not result.is_trained:
         say("warning", f"the weights are random, drawn with seed {result.seed}: nothing is trained")
         say("help", "give a checkpoint: `--weights FILE`")
     graph = result.graph
@@ -143,3 +163,11 @@ def _report(result: BuildResult, *, is_aside: bool) -> None:
     ]
     for line in lines:
         (put_aside if is_aside else put)(line)
+
+
+def _drawn(result: BuildResult) -> str:
+    count = len(result.graph.owned_weights())
+    return (
+        f"{len(result.drawn)} of {count} weights are random, drawn with seed {result.seed}: "
+        "train them before the model is used"
+    )

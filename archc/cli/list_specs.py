@@ -10,11 +10,12 @@ import typer
 from archc.cli.options import TableOrJson
 from archc.cli.report import end_on_errors, print_json
 from archc.cli.terminal import columns, put, width_of
+from archc.language.library import variant_name, zoo_specs
 
 if TYPE_CHECKING:
     from archc.pipeline import Spec
 
-app = typer.Typer(rich_markup_mode=None)
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
 @app.command()
@@ -23,7 +24,6 @@ def list_specs(
 ) -> None:
     """List the built-in specs and their variants."""
     from archc.diagnostics.reporter import Failed, Reporter
-    from archc.language.library import zoo_specs
     from archc.pipeline import load_spec
 
     reporter = Reporter()
@@ -33,21 +33,23 @@ def list_specs(
     if form == "json":
         print_json({"specs": [_as_json(name, spec) for name, spec in specs.items()]})
         return
-    rows = [("spec", "variants", "description")]
+    rows = [("spec", "description")]
     for name, spec in specs.items():
         rows += _rows(name, spec)
     width = width_of(sys.stdout) if sys.stdout.isatty() else None
-    for line in columns(rows, "<<<", width=width):
+    for line in columns(rows, "<<", width=width):
         put(line)
 
 
-def _rows(name: str, spec: Spec) -> list[tuple[str, str, str]]:
+def _rows(name: str, spec: Spec) -> list[tuple[str, str]]:
     if spec.file.is_library:
-        return [(name, "(library)", spec.description)]
-    variants = [v for v in spec.variants if v != name]
-    descriptions = {v: spec.file.variants[v].description for v in variants}
-    first = (name, "", spec.description)
-    return [first, *(("", variant, descriptions[variant]) for variant in variants)]
+        return [(f"{name} (library)", spec.description)]
+    descriptions = {
+        variant_name(name, variant.name): variant.description
+        for variant in spec.file.variants.values()
+    }
+    own = (name, spec.description)
+    return [own, *((f"  {v}", text) for v, text in descriptions.items() if v != name)]
 
 
 def _as_json(name: str, spec: Spec) -> dict[str, object]:
@@ -56,7 +58,7 @@ def _as_json(name: str, spec: Spec) -> dict[str, object]:
         "description": spec.description,
         "is_library": spec.file.is_library,
         "variants": [
-            {"name": variant.name, "description": variant.description}
+            {"name": variant_name(name, variant.name), "description": variant.description}
             for variant in spec.file.variants.values()
         ],
     }

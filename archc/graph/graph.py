@@ -179,6 +179,22 @@ class Graph:
         return owned
 
 
+class AppliedPolicy(NamedTuple):
+    """What a policy of the caller has changed in binding a checkpoint.
+
+    Attributes:
+        policy: the option, such as `head`.
+        choice: what it was given, such as `init`.
+        names: the weights that are not as they were stored; for `ignore`, the keys left out.
+        note: what was done, in words.
+    """
+
+    policy: str
+    choice: str
+    names: tuple[str, ...]
+    note: str
+
+
 @dataclass(frozen=True)
 class BoundGraph:
     """A graph with a source of elements for each of its weights.
@@ -186,11 +202,15 @@ class BoundGraph:
     Attributes:
         graph: the network.
         sources: a source for each full weight name.
-        is_trained: whether they come from a checkpoint.
-        seed: the seed they were drawn with, where they do not.
+        is_trained: whether all come from a checkpoint.
+        seed: the seed that some or all were drawn with, where they do not.
+        policies: what the caller's policies have changed.
+        drawn: the weights that are drawn, where a checkpoint gives the others.
     """
 
     graph: Graph
     sources: Mapping[str, WeightSource]
     is_trained: bool
     seed: int | None = None
+    policies: tuple[AppliedPolicy, ...] = ()
+    drawn: tuple[str, ...] = ()

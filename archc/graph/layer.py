@@ -7,7 +7,7 @@ What is special about a layer is a trait of its class; no stage names a layer.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import ClassVar, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,6 +18,9 @@ from archc.graph.weight import Weight
 from archc.shapes.domain import Domains
 from archc.shapes.size import Size
 from archc.shapes.tensor_type import TensorType
+
+Features: TypeAlias = Literal["kept", "chained", "new", "mixed"]
+"""What a layer does to flat features; see `Layer`."""
 
 
 class Reach(NamedTuple):
@@ -100,6 +103,8 @@ class Layer(BaseModel, ABC):
         side_outputs: the side outputs that other layers may want of this one.
         is_inert: does nothing at inference.
         is_probability: the output sums to one over channels, as softmax's does.
+        features: what becomes of flat features: each stays in its place (`kept`), those of the
+            branches follow each other (`chained`), new ones are made (`new`), or else (`mixed`).
     """
 
     model_config = ConfigDict(
@@ -113,6 +118,7 @@ class Layer(BaseModel, ABC):
     side_outputs: ClassVar[frozenset[str]] = frozenset()
     is_inert: ClassVar[bool] = False
     is_probability: ClassVar[bool] = False
+    features: ClassVar[Features] = "mixed"
 
     @abstractmethod
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:

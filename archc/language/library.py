@@ -34,6 +34,12 @@ def zoo_specs() -> tuple[str, ...]:
     return tuple(file.relative_to(folder).with_suffix("").as_posix() for file in files)
 
 
+def variant_name(spec: str, variant: str) -> str:
+    """The built-in name of a variant: `keras/resnet50` for `resnet50` of `keras/resnet`."""
+    folder = spec.rpartition("/")[0]
+    return f"{folder}/{variant}" if folder else variant
+
+
 _VARIANTS = re.compile(r"^variants:\s*$(?P<body>(?:\n(?:[ #].*)?)*)", re.MULTILINE)
 _VARIANT = re.compile(r"^  ([A-Za-z0-9_-]+):", re.MULTILINE)
 
@@ -46,8 +52,7 @@ def zoo_variants() -> dict[str, str]:
         text = (zoo_folder() / f"{name}.yaml").read_text(encoding="utf-8")
         section = _VARIANTS.search(text)
         for variant in _VARIANT.findall(section["body"]) if section else ():
-            folder = name.rpartition("/")[0]
-            found.setdefault(f"{folder}/{variant}" if folder else variant, name)
+            found.setdefault(variant_name(name, variant), name)
     return found
 
 
@@ -64,8 +69,7 @@ def find_spec(name: str) -> tuple[Path, str | None] | None:
     path = Path(name)
     if path.suffix in (".yaml", ".yml") or is_file(path):
         return (path, None) if is_file(path) else None
-    built_in = zoo_folder() / f"{name}.yaml"
-    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and is_file(built_in):
+    if (built_in := _built_in(name)) is not None:
         return built_in, None
     file = zoo_variants().get(name)
     return (zoo_folder() / f"{file}.yaml", name.rpartition("/")[2]) if file else None
@@ -76,23 +80,38 @@ def find_import(name: str, importer: Source) -> Path | None:
     relative = Path(importer.name).parent / name
     if is_file(relative):
         return relative
-    built_in = zoo_folder() / f"{name}.yaml"
-    if re.fullmatch(r"[A-Za-z0-9_\-/]+", name) and is_file(built_in):
-        return built_in
-    return None
+    return _built_in(name)
+
+
+_NAME = re.compile(r"[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*")
+
+
+def _built_in(name: str) -> Path | None:
+    """The file of the zoo that is called so, in a folder or not; no name leads out of the zoo."""
+    path = zoo_folder() / f"{name}.yaml"
+    return path if _NAME.fullmatch(name) and is_file(path) else None
 
 
 def not_found(name: str, place: Place, reporter: Reporter) -> Failed:
     """Reports a spec that is not there, with the nearest name."""
-    is_path = Path(name).suffix in (".yaml", ".yml") or "/" in name
+    is_file_name = Path(name).suffix in (".yaml", ".yml")
+    is_path = is_file_name or "/" in name
     near = [p.name for p in Path(name).parent.glob("*.y*ml")] if is_path else []
     helps = did_you_mean(Path(name).name, near) if is_path else ()
-    helps = helps or did_you_mean(name, (*zoo_variants(), *zoo_specs()))
-    what = "file" if is_path else "file or built-in spec"
+    helps = helps or _elsewhere(name) or did_you_mean(name, (*zoo_variants(), *zoo_specs()))
+    what = "file" if is_file_name else "file or built-in spec"
     return reporter.error(
         NOT_FOUND, f"there is no {what} `{name}`", place,
         helps=helps or ("`archc list` shows the built-in specs",),
     )  # fmt: skip
+
+
+def _elsewhere(name: str) -> tuple[str, ...]:
+    """What else is called so, in other folders of the zoo."""
+    last = name.rpartition("/")[2]
+    names = dict.fromkeys((*zoo_variants(), *zoo_specs()))
+    same = [f"`{other}`" for other in names if other.rpartition("/")[2] == last]
+    return (f"did you mean {' or '.join(same)}?",) if same else ()
 
 
 def read_source(path: Path, place: Place, reporter: Reporter) -> Source | Failed:

@@ -14,8 +14,8 @@ from typing_extensions import override
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
-from archc.graph.weight import Weight
+from archc.graph.layer import Check, Features, Layer
+from archc.graph.weight import Weight, along_channels
 from archc.layers.arguments import (
     InitArgument,
     NaturalNumber,
@@ -49,6 +49,7 @@ class BatchNorm(Layer):
     """
 
     op: ClassVar[str] = "batch_norm"
+    features: ClassVar[Features] = "kept"
 
     eps: NaturalNumber = 1e-5
     momentum: Annotated[float, Ge(0), Le(1)] = 0.1
@@ -77,13 +78,15 @@ class BatchNorm(Layer):
 
     @override
     def weights(self, inputs: tuple[TensorType, ...]) -> tuple[Weight, ...]:
-        shape = (known_channels(inputs[0]).count,)
-        factor = Weight("weight", shape, "ones" if self.init is None else self.init)
+        count = known_channels(inputs[0]).count
+        init = "ones" if self.init is None else self.init
+        factor = along_channels("weight", "gamma", count, init)
+        summand = along_channels("bias", "beta", count, "zeros")
         return (
             *((factor,) if self._has_scale else ()),
-            *((Weight("bias", shape, "zeros"),) if self._has_center else ()),
-            Weight("running_mean", shape, "zeros", learned=False),
-            Weight("running_var", shape, "ones", learned=False),
+            *((summand,) if self._has_center else ()),
+            along_channels("running_mean", "moving_mean", count, "zeros", learned=False),
+            along_channels("running_var", "moving_variance", count, "ones", learned=False),
         )
 
     @override

@@ -242,7 +242,8 @@ def _slide(layer: _Convolution, x: TensorType, kernel: Kernel, check: Check) -> 
 def _weights(layer: _Convolution, kernel: Kernel) -> tuple[Weight, ...]:
     if layer.values is not None:
         return ()
-    return kernel.weights(layer.init, bias=layer.bias)
+    is_depthwise = isinstance(layer, DepthwiseConv)
+    return kernel.weights(layer.init, bias=layer.bias, is_depthwise=is_depthwise)
 
 
 def _convolve(

@@ -12,9 +12,10 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.errors import InternalError
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
-from archc.graph.weight import Weight
+from archc.graph.layer import Check, Features, Layer
+from archc.graph.weight import KerasForm, Weight
 from archc.layers.arguments import InitArgument, Positive, needs_float
+from archc.layers.kernel import bias_weight
 from archc.shapes.size import Size, product
 from archc.shapes.tensor_type import CHANNELS, FEATURES, Axis, TensorType
 
@@ -44,6 +45,7 @@ class Dense(Layer):
     """
 
     op: ClassVar[str] = "dense"
+    features: ClassVar[Features] = "new"
 
     out: Positive
     bias: bool = True
@@ -91,8 +93,11 @@ class Dense(Layer):
             "he_normal" if self.init is None else self.init,
             fan_in=features,
             fan_out=self.out,
+            keras=KerasForm(("kernel",), (features, self.out), (1, 0)),
+            inputs_axis=1,
+            outputs_axis=0,
         )
-        return (weight, Weight("bias", (self.out,), "zeros")) if self.bias else (weight,)
+        return (weight, bias_weight(self.out)) if self.bias else (weight,)
 
     @override
     def macs(self, inputs: tuple[TensorType, ...], output: TensorType) -> Size:

@@ -7,7 +7,7 @@ from annotated_types import Ge, Le
 from typing_extensions import override
 
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
+from archc.graph.layer import Check, Features, Layer
 from archc.shapes.tensor_type import TensorType
 
 
@@ -15,6 +15,7 @@ class _Dropped(Layer):
     """A layer that is the identity at inference, of any axes (N, …) and element type."""
 
     is_inert: ClassVar[bool] = True
+    features: ClassVar[Features] = "kept"
 
     rate: Annotated[float, Ge(0), Le(1)]
 

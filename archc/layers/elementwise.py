@@ -8,7 +8,7 @@ from typing_extensions import override
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
+from archc.graph.layer import Check, Features, Layer
 from archc.layers.arguments import Number
 from archc.layers.pointwise import Pointwise, PointwiseOperator
 from archc.shapes.tensor_type import TensorType
@@ -34,6 +34,7 @@ class Identity(Layer):
 
     op: ClassVar[str] = "identity"
     is_inert: ClassVar[bool] = True
+    features: ClassVar[Features] = "kept"
 
     @override
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType:

@@ -12,7 +12,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
 from archc.graph.layer import Check
-from archc.graph.weight import Weight
+from archc.graph.weight import KerasForm, Weight, along_channels
 from archc.layers.arguments import (
     InitArgument,
     IntPair,
@@ -67,16 +67,29 @@ class Kernel:
         """Multiply-accumulates for all channels at one position of the window."""
         return math.prod(self.shape)
 
-    def weights(self, init: InitArgument | None, *, bias: bool) -> tuple[Weight, ...]:
+    def weights(
+        self, init: InitArgument | None, *, bias: bool, is_depthwise: bool = False
+    ) -> tuple[Weight, ...]:
         """What is learned: `weight` [out, in/groups, kh, kw] and, if wanted, `bias` [out]."""
+        is_whole = self.groups == 1
         weight = Weight(
             "weight",
             self.shape,
             "he_normal" if init is None else init,
             fan_in=self.depth * math.prod(self.size),
             fan_out=self.out // self.groups * math.prod(self.size),
+            keras=self._keras(is_depthwise=is_depthwise),
+            inputs_axis=1 if is_whole else None,
+            outputs_axis=0 if is_whole else None,
         )
-        return (weight, Weight("bias", (self.out,), "zeros")) if bias else (weight,)
+        return (weight, bias_weight(self.out)) if bias else (weight,)
+
+    def _keras(self, *, is_depthwise: bool) -> KerasForm:
+        if is_depthwise:  # channel c gives those from c·multiplier on, in Keras too
+            sizes = (*self.size, self.groups, self.out // self.groups)
+            return KerasForm(("depthwise_kernel", "kernel"), sizes, (2, 3, 0, 1))
+        names = ("kernel", "pointwise_kernel")
+        return KerasForm(names, (*self.size, self.depth, self.out), (3, 2, 0, 1))
 
     def operands(
         self, emit: Emitter, values: Values | None, dtype: DType, *, bias: bool
@@ -85,6 +98,11 @@ class Kernel:
         if values is not None:
             return [emit.constant(full_values(values, self.out, self.depth), dtype)]
         return [emit.weight(name) for name in (("weight", "bias") if bias else ("weight",))]
+
+
+def bias_weight(out: int) -> Weight:
+    """What is added to each channel that comes out, or to each feature."""
+    return along_channels("bias", "bias", out, "zeros", is_bias=True)
 
 
 def values_shape(values: object) -> tuple[int, ...] | None:

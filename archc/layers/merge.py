@@ -13,7 +13,7 @@ from typing_extensions import override
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
+from archc.graph.layer import Check, Features, Layer
 from archc.layers.arguments import NEEDS_FLOAT
 from archc.layers.axes import AxisArgument, needs_axis
 from archc.shapes.size import Size, add
@@ -56,6 +56,7 @@ class _Merge(Layer):
     takes_branches: ClassVar[bool] = True
     calculates: ClassVar[bool] = True
     is_gate: ClassVar[bool] = False
+    features: ClassVar[Features] = "kept"
 
     @override
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
@@ -267,6 +268,7 @@ class Concat(_Merge):
 
     op: ClassVar[str] = "concat"
     calculates: ClassVar[bool] = False
+    features: ClassVar[Features] = "chained"
 
     axis: AxisArgument = "channels"
 

@@ -17,8 +17,8 @@ from typing_extensions import override
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
-from archc.graph.weight import Weight
+from archc.graph.layer import Check, Features, Layer
+from archc.graph.weight import Weight, along_channels
 from archc.layers.arguments import (
     Channels,
     InitArgument,
@@ -62,6 +62,7 @@ class LayerNorm(Layer):
     """
 
     op: ClassVar[str] = "layer_norm"
+    features: ClassVar[Features] = "kept"
 
     eps: NaturalNumber = 1e-5
     affine: bool = True
@@ -311,9 +312,9 @@ def _affine_weights(
 ) -> tuple[Weight, ...]:
     if not affine:
         return ()
-    shape = (known_channels(x).count,)
-    factor = Weight("weight", shape, "ones" if init is None else init)
-    return factor, Weight("bias", shape, "zeros")
+    count = known_channels(x).count
+    factor = along_channels("weight", "gamma", count, "ones" if init is None else init)
+    return factor, along_channels("bias", "beta", count, "zeros")
 
 
 def _affine_operands(

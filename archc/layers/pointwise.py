@@ -7,13 +7,15 @@ from typing_extensions import override
 
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Attribute, Emitter, Tensor
-from archc.graph.layer import Check, Layer
+from archc.graph.layer import Check, Features, Layer
 from archc.layers.arguments import needs_float
 from archc.shapes.tensor_type import TensorType
 
 
 class Pointwise(Layer):
     """A layer of float numbers whose output has the type of its input."""
+
+    features: ClassVar[Features] = "kept"
 
     @override
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:

@@ -11,7 +11,7 @@ from typing_extensions import override
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Attribute, Emitter, Tensor
 from archc.graph.layer import Check, Layer
-from archc.graph.weight import Weight
+from archc.graph.weight import KerasForm, Weight, along_channels
 from archc.layers.arguments import InitArgument, Number, needs_channels
 from archc.layers.pointwise import Pointwise, PointwiseOperator
 from archc.shapes.tensor_type import CHANNELS, DType, TensorType
@@ -105,7 +105,9 @@ class Prelu(Pointwise):
         (x,) = inputs
         count = 1 if self.shared else x.axes[_channel_axis(x) - 1].size
         assert isinstance(count, int), "infer demands a number of channels"
-        return (Weight("weight", (count,), self.init, fan_in=1, fan_out=1),)
+        if self.shared:
+            return (Weight("weight", (1,), self.init, keras=KerasForm(("alpha",), (1,), (0,))),)
+        return (along_channels("weight", "alpha", count, self.init),)
 
     @override
     def lower(

@@ -11,8 +11,8 @@ from typing_extensions import override
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
-from archc.graph.weight import Weight
+from archc.graph.layer import Check, Features, Layer
+from archc.graph.weight import Weight, along_channels
 from archc.layers.arguments import (
     InitArgument,
     Number,
@@ -46,6 +46,7 @@ class Scale(Layer):
     """
 
     op: ClassVar[str] = "scale"
+    features: ClassVar[Features] = "kept"
 
     init: InitArgument = 1.0
 
@@ -61,7 +62,7 @@ class Scale(Layer):
 
     @override
     def weights(self, inputs: tuple[TensorType, ...]) -> tuple[Weight, ...]:
-        return (Weight("weight", (known_channels(inputs[0]).count,), self.init),)
+        return (along_channels("weight", "gamma", known_channels(inputs[0]).count, self.init),)
 
     @override
     def lower(
@@ -80,6 +81,7 @@ class _ByFixed(Layer):
     """An ONNX operator of the input and a fixed number, or one a channel."""
 
     operator: ClassVar[str]
+    features: ClassVar[Features] = "kept"
 
     by: Numbers
 
@@ -145,6 +147,7 @@ class Normalize(Layer):
     """
 
     op: ClassVar[str] = "normalize"
+    features: ClassVar[Features] = "kept"
 
     mean: Numbers = 0.0
     std: PositiveNumber | tuple[PositiveNumber, ...] = 1.0

@@ -7,7 +7,7 @@ from typing_extensions import override
 
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
-from archc.graph.layer import Check, Layer
+from archc.graph.layer import Check, Features, Layer
 from archc.layers.arguments import needs_float
 from archc.layers.axes import AxisArgument, needs_axis
 from archc.shapes.tensor_type import TensorType
@@ -17,6 +17,7 @@ class _AlongAxis(Layer):
     """A layer of float numbers that is one ONNX operator along one axis."""
 
     operator: ClassVar[str]
+    features: ClassVar[Features] = "kept"
 
     axis: AxisArgument = "channels"
 

@@ -18,7 +18,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
 from archc.graph.emitter import Emitter, Tensor
 from archc.graph.layer import Check, Layer, Reach
-from archc.graph.weight import Weight
+from archc.graph.weight import KerasForm, Weight
 from archc.layers.arguments import (
     InitArgument,
     IntPair,
@@ -29,7 +29,7 @@ from archc.layers.arguments import (
     pair,
 )
 from archc.layers.channelwise import weight_along
-from archc.layers.kernel import image_channels, needs_groups
+from archc.layers.kernel import bias_weight, image_channels, needs_groups
 from archc.layers.windows import (
     Windows,
     pad,
@@ -126,8 +126,11 @@ class ConvTranspose(Layer):
             "he_normal" if self.init is None else self.init,
             fan_in=channels // self.groups * math.prod(size),
             fan_out=self.out // self.groups * math.prod(size),
+            keras=KerasForm(("kernel",), (*size, self.out // self.groups, channels), (3, 2, 0, 1)),
+            inputs_axis=0,
+            outputs_axis=1 if self.groups == 1 else None,
         )
-        return (weight, Weight("bias", (self.out,), "zeros")) if self.bias else (weight,)
+        return (weight, bias_weight(self.out)) if self.bias else (weight,)
 
     @override
     def macs(self, inputs: tuple[TensorType, ...], output: TensorType) -> Size:

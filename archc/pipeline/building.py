@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -14,6 +14,7 @@ from archc.graph.graph import BoundGraph, Graph
 from archc.language.library import nowhere
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
+from archc.weights.policies import AS_IT_IS, WeightPolicies
 
 if TYPE_CHECKING:
     from archc.onnx_io.model import ModelDef
@@ -41,10 +42,11 @@ class BuildResult:
         external_path: the file of the weights beside it, if there is one.
         bytes_written: the bytes of both.
         weights_digest: SHA-256 over the weights' names, types, shapes and elements.
-        is_trained: whether the weights come from a checkpoint.
-        seed: what they were drawn with, where they do not.
-        notes: what was decided in reading the checkpoint.
+        is_trained: whether the weights come from a checkpoint, all of them.
+        seed: what they, or some, were drawn with, where they do not.
+        notes: what was decided in reading the checkpoint, and what policies have changed.
         warnings: what the compiler warns of.
+        drawn: the weights that policies drew, where the others come from a checkpoint.
     """
 
     graph: Graph
@@ -56,6 +58,7 @@ class BuildResult:
     seed: int | None
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,34 +89,30 @@ def open_lowered(
     weights: Path | None = None,
     seed: int = 0,
     opset: int = DEFAULT_OPSET,
+    policies: WeightPolicies = AS_IT_IS,
 ) -> Iterator[LoweredModel | Failed]:
     """The model of a spec, its checkpoint open; without one, weights are drawn from the seed."""
     network = _network(spec, reporter, choices, opset)
-    if isinstance(network, Failed):
+    if isinstance(network, Failed) or _are_wrong(policies, reporter, weights):
         yield FAILED
     elif weights is None:
         from archc.stages.draw import bind_drawn
 
         yield _lower(network, bind_drawn(network.graph, seed), opset)
     else:
-        from archc.stages.bind import bind_checkpoint
-        from archc.weights.checkpoint import file_place
+        from archc.pipeline.binding import bind_weights
         from archc.weights.readers import open_checkpoint
 
-        checkpoint = open_checkpoint(weights, reporter)
+        checkpoint = open_checkpoint(weights, reporter, averaged=policies.ema)
         if isinstance(checkpoint, Failed):
             yield FAILED
             return
         with checkpoint:
-            place = file_place(str(weights))
-            bound = bind_checkpoint(
-                network.graph, checkpoint.tensors, network.rules, place, reporter,
-                spare=_spare_weights(network.graph, spec, choices),
-            )  # fmt: skip
-            if isinstance(bound, Failed):
+            found = bind_weights(network, spec, choices, checkpoint, policies, seed, reporter)
+            if isinstance(found, Failed):
                 yield FAILED
             else:
-                yield _lower(network, bound, opset, checkpoint)
+                yield _lower(found.network, found.bound, opset, checkpoint)
 
 
 def _network(spec: Spec, reporter: Reporter, choices: Choices, opset: int) -> Network | Failed:
@@ -126,6 +125,15 @@ def _network(spec: Spec, reporter: Reporter, choices: Choices, opset: int) -> Ne
     return elaborate_network(spec, choices, reporter)
 
 
+def _are_wrong(policies: WeightPolicies, reporter: Reporter, weights: Path | None) -> bool:
+    if policies == AS_IT_IS:
+        return False
+    from archc.pipeline.binding import check_policies
+
+    failed = check_policies(policies, reporter, has_weights=weights is not None)
+    return isinstance(failed, Failed)
+
+
 def _lower(
     network: Network, bound: BoundGraph, opset: int, checkpoint: Checkpoint | None = None
 ) -> LoweredModel:
@@ -136,7 +144,8 @@ def _lower(
     model = lower(bound, opset=opset, metadata=metadata)
     if checkpoint is None:
         return LoweredModel(network, bound, model)
-    return LoweredModel(network, bound, model, checkpoint.notes, checkpoint.path)
+    notes = (*checkpoint.notes, *(policy.note for policy in bound.policies))
+    return LoweredModel(network, bound, model, notes, checkpoint.path)
 
 
 def build_model(
@@ -149,10 +158,13 @@ def build_model(
     seed: int = 0,
     opset: int = DEFAULT_OPSET,
     external_data: bool | None = None,
+    policies: WeightPolicies = AS_IT_IS,
     progress: Progress | None = None,
 ) -> BuildResult | Failed:
     """What was written for a spec; on a mistake nothing is, and the target is as it was."""
-    opened = open_lowered(spec, reporter, choices=choices, weights=weights, seed=seed, opset=opset)
+    opened = open_lowered(
+        spec, reporter, choices=choices, weights=weights, seed=seed, opset=opset, policies=policies
+    )
     with opened as lowered:
         if isinstance(lowered, Failed):
             return FAILED
@@ -164,9 +176,9 @@ def build_model(
         return FAILED
     path = target if isinstance(target, Path) else None
     return BuildResult(
-        lowered.network.graph, path, written.external_path, written.bytes_written,
+        lowered.bound.graph, path, written.external_path, written.bytes_written,
         written.weights_digest, lowered.bound.is_trained, lowered.bound.seed, lowered.notes,
-        reporter.diagnostics,
+        reporter.diagnostics, lowered.bound.drawn,
     )  # fmt: skip
 
 
@@ -198,16 +210,6 @@ def write_lowered(
             return report_unreadable(error, checkpoint_path, reporter)
         message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
         return reporter.error(OUTPUT, message, place)
-
-
-def _spare_weights(graph: Graph, spec: Spec, choices: Choices) -> Collection[str]:
-    """The weights of the spec's layers that no output needs, side outputs not picked included."""
-    if not choices.outputs:
-        return graph.left_out
-    whole = elaborate_network(spec, replace(choices, outputs={}), Reporter())
-    if isinstance(whole, Failed):
-        return graph.left_out
-    return {*graph.left_out, *whole.graph.left_out, *whole.graph.owned_weights()}
 
 
 def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:

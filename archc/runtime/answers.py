@@ -22,6 +22,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.runtime.given_file import check_file
 from archc.weights.checkpoint import file_place
+from archc.weights.npy_header import NpyError, read_npy_header
 from archc.weights.shown import shown
 
 NOT_ANSWERS = Rule(
@@ -38,15 +39,7 @@ ANSWERS_TOO_LARGE = Rule(
 MAX_ARRAY_BYTES = 1 << 30
 """The largest array that is read, unpacked."""
 
-_MAGIC = b"\x93NUMPY"
-_LENGTH_BYTES = {b"\x01\x00": 2, b"\x02\x00": 4, b"\x03\x00": 4}
-_LONGEST_HEADER = 4096
-# The header is a Python literal; only the form that numpy writes for numbers is taken.
-_HEADER = re.compile(
-    r"\{'descr': '(?P<descr>[<>|=](?:b1|[iu][1248]|f[248]))', "
-    r"'fortran_order': (?P<fortran>True|False), "
-    r"'shape': \((?P<shape>(?:\d{1,18}, ?)*(?:\d{1,18})?)\),? ?\}\s*"
-)
+_NUMBERS = re.compile(r"[<>|=](?:b1|[iu][1248]|f[248])")
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
@@ -131,13 +124,10 @@ def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray
 
 
 def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
-    magic = stream.read(len(_MAGIC) + 2)
-    if not magic.startswith(_MAGIC) or magic[-2:] not in _LENGTH_BYTES:
-        raise _MalformedError(f"`{shown(name)}` is no array in numpy's format 1 to 3")
-    length = int.from_bytes(stream.read(_LENGTH_BYTES[magic[-2:]]), "little")
-    text = stream.read(min(length, _LONGEST_HEADER)).decode("utf-8")
-    found = _HEADER.fullmatch(text)
-    if found is None:
-        raise _MalformedError(f"`{shown(name)}` is no array of numbers: {shown(text)}")
-    shape = tuple(int(size) for size in found["shape"].split(",") if size.strip())
-    return shape, found["fortran"] == "True", np.dtype(found["descr"])
+    try:
+        header = read_npy_header(stream.read)
+    except NpyError as error:
+        raise _MalformedError(f"`{shown(name)}` {error}") from error
+    if _NUMBERS.fullmatch(header.code) is None:
+        raise _MalformedError(f"`{shown(name)}` is no array of numbers: {shown(header.code)}")
+    return header.shape, header.is_fortran, np.dtype(header.code)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, NamedTuple, TypeVar
 
 from annotated_types import Ge, MinLen
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
@@ -27,6 +27,20 @@ DIGEST_KEY = f"{PREFIX}weights_digest"
 """The property that holds the digest of the weights, known only after the last of them."""
 
 
+class PolicyRecord(NamedTuple):
+    """What was decided where the checkpoint did not fit the network as it was.
+
+    Attributes:
+        policy: the option of the build: `head`, `stem`, `prefix`, `ema`, `allow_missing`, `ignore`.
+        choice: what it was given.
+        names: the weights that are not as the checkpoint has them, or the keys left out.
+    """
+
+    policy: str
+    choice: str
+    names: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
     """What is recorded in a model's file; None, or nothing, where it is not.
@@ -40,10 +54,11 @@ class ModelRecord:
         weights_digest: the digest of the checkpoint.
         preprocess: how an image file becomes the first input.
         labels: the names of the classes, in order.
-        is_trained: whether the weights come from a checkpoint.
+        is_trained: whether the weights come from a checkpoint, all of them.
         seed: the seed that the weights were drawn with.
         probabilities: the outputs that are probabilities already.
         inputs: the inputs, in order.
+        policies: what was decided where the checkpoint did not fit as it was.
         damaged: the keys whose values cannot be read, in order.
     """
 
@@ -59,6 +74,7 @@ class ModelRecord:
     seed: int | None = None
     probabilities: frozenset[str] = frozenset()
     inputs: tuple[ModelInput, ...] = ()
+    policies: tuple[PolicyRecord, ...] = ()
     damaged: tuple[str, ...] = ()
 
     @property
@@ -86,6 +102,15 @@ class _Input(BaseModel):
     where: dict[str, _Where] = {}
 
 
+class _Policy(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    policy: str
+    choice: str
+    names: tuple[str, ...] = ()
+
+
+_POLICIES = TypeAdapter(tuple[_Policy, ...])
 _INPUTS = TypeAdapter(tuple[_Input, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
 _VALUES = TypeAdapter(dict[str, JsonValue])
@@ -100,6 +125,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
     parameters = reader.json("parameters", _VALUES)
     probabilities = reader.json("ends_in_softmax", _NAMES)
     inputs = reader.json("inputs", _INPUTS)
+    policies = reader.json("policies", _POLICIES)
     return ModelRecord(
         version=reader.text("version"),
         spec=reader.text("spec"),
@@ -113,6 +139,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
         seed=reader.json("seed", _SEED),
         probabilities=frozenset(probabilities or ()),
         inputs=tuple(_model_input(entry) for entry in inputs or ()),
+        policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in policies or ()),
         damaged=tuple(reader.damaged),
     )
 
@@ -135,6 +162,7 @@ def format_metadata(record: ModelRecord) -> dict[str, str]:
         "seed": _json(record.seed),
         "ends_in_softmax": _json(sorted(record.probabilities) or None),
         "inputs": _json([_input_json(entry) for entry in record.inputs] or None),
+        "policies": _json([policy._asdict() for policy in record.policies] or None),
     }
     return {PREFIX + key: value for key, value in values.items() if value is not None}
 

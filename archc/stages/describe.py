@@ -14,7 +14,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.spec import SpecFile
-from archc.runtime.metadata import ModelRecord, format_metadata
+from archc.runtime.metadata import ModelRecord, PolicyRecord, format_metadata
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
 from archc.version import __version__
@@ -37,6 +37,7 @@ def properties(
         seed=bound.seed,
         probabilities=frozenset(_probabilities(graph)),
         inputs=_inputs(graph),
+        policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in bound.policies),
     )
     return format_metadata(record)
 

@@ -6,10 +6,13 @@ import errno
 import io
 import os
 import stat
-from typing import final
+from collections.abc import Callable
+from types import TracebackType
+from typing import Protocol, Self, final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.refusal import CheckpointError
+from archc.weights.shown import shown
 
 UNREADABLE = Rule(
     "weights/unreadable",
@@ -23,23 +26,44 @@ NOT_A_FILE = Rule(
 )
 
 # Opening a pipe must not wait for a writer.
-_FLAGS = (
+FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
     | getattr(os, "O_CLOEXEC", 0)
     | getattr(os, "O_NOCTTY", 0)
     | getattr(os, "O_BINARY", 0)
 )
+"""How a file is opened that may turn out to be none."""
+
+
+class ReadAt(Protocol):
+    """Bytes that are read at positions: those of a file, or of a file within it."""
+
+    def read(self, begin: int, count: int) -> bytes:
+        """Exactly `count` bytes from position `begin`.
+
+        Raises:
+            OSError: the file has become shorter since it was opened, or the disk fails.
+        """
 
 
 @final
 class CheckpointFile:
-    """An open regular file: its path, its size in bytes, and reads at positions."""
+    """An open regular file: its path, its size in bytes, and reads at positions.
 
-    def __init__(self, path: str, raw: io.FileIO, size: int) -> None:
+    Args:
+        path: that of the checkpoint, which failures to read are told of.
+        raw: the file.
+        size: its size in bytes.
+        part: its path within the checkpoint, where that is a folder.
+    """
+
+    def __init__(self, path: str, raw: io.FileIO, size: int, *, part: str = "") -> None:
         self.path = path
         self.size = size
         self._raw = raw
+        self._part = part
+        self._closed_with: list[Callable[[], None]] = []
 
     def read(self, begin: int, count: int) -> bytes:
         """Exactly `count` bytes from position `begin`, which must lie inside the file.
@@ -52,7 +76,7 @@ class CheckpointFile:
         while len(data) < count:
             more = self._read(begin + len(data), count - len(data))
             if not more:
-                raise OSError(errno.EIO, "the file became shorter while it was read", self.path)
+                raise self._failed(errno.EIO, "the file became shorter while it was read")
             data += more
         return data
 
@@ -60,11 +84,31 @@ class CheckpointFile:
         try:
             return os.pread(self._raw.fileno(), count, begin)
         except OSError as error:  # the system does not say which file it was
-            raise OSError(error.errno, error.strerror, self.path) from error
+            raise self._failed(error.errno or errno.EIO, error.strerror or "") from error
+
+    def _failed(self, number: int, why: str) -> OSError:
+        return OSError(number, f"`{shown(self._part)}`: {why}" if self._part else why, self.path)
+
+    def close_with(self, close: Callable[[], None]) -> None:
+        """Closes something else as well when this file is closed: what its reader has opened."""
+        self._closed_with.append(close)
 
     def close(self) -> None:
-        """Closes the file."""
+        """Closes the file, and what is closed with it."""
         self._raw.close()
+        for close in self._closed_with:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def open_file(path: str) -> CheckpointFile:
@@ -74,7 +118,7 @@ def open_file(path: str) -> CheckpointFile:
         CheckpointError: there is no such file, it may not be read, or it is no regular file.
     """
     try:
-        descriptor = os.open(path, _FLAGS)
+        descriptor = os.open(path, FLAGS)
     except (OSError, ValueError) as error:
         raise CheckpointError(
             UNREADABLE, f"the checkpoint cannot be opened: {reason_of(error)}"

@@ -19,7 +19,7 @@ class Record:
     __slots__ = ()
 
     def takes_state(self, state: object) -> bool:
-        """Whether a state of this form may be given; it changes nothing."""
+        """Whether a state of this form may be given; what matters of it is kept."""
         return type(state) in (dict, tuple)
 
 

@@ -1,76 +1,73 @@
-"""The reader of a checkpoint, chosen by what the file holds; its name says nothing."""
+"""The reader of a checkpoint, chosen by what it holds; its name says nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
-from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.weight import WeightSource
-from archc.weights.checkpoint import Checkpoint, file_place
-from archc.weights.checkpoint_file import UNREADABLE, CheckpointFile, open_file, reason_of
+from archc.weights.checkpoint import Checkpoint, Contents, file_place
+from archc.weights.checkpoint_file import (
+    NOT_A_FILE,
+    UNREADABLE,
+    CheckpointFile,
+    open_file,
+    reason_of,
+)
+from archc.weights.checkpoint_folder import CheckpointFolder, open_folder
 from archc.weights.refusal import CheckpointError
+from archc.weights.shown import listed
+from archc.weights.state_dict import State, averaged_part
+from archc.weights.unknown_file import unknown_file
 
-UNKNOWN_FORMAT = Rule(
-    "weights/unknown-format",
-    "the file is no checkpoint that archc can read",
-    "archc reads safetensors files and what `torch.save` writes, recognised by their content.",
-)
-OLDEST_FORM = Rule(
-    "weights/torch-tar",
-    "the checkpoint is in PyTorch's oldest form",
-    "Before version 0.1.10 PyTorch wrote tar archives; its own safe loader refuses them too.",
-)
+T = TypeVar("T", bound=WeightSource)
 
 _HEAD_BYTES = 512
-_LFS = b"version https://git-lfs.github.com/spec/"
 # The magic number as every pickle protocol spells it.
 _TORCH_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
-
-_KINDS: tuple[tuple[tuple[bytes, ...], str], ...] = (
-    ((b"\x89HDF\r\n\x1a\n",), "an HDF5 file, as Keras writes (.h5)"),
-    ((b"\x93NUMPY",), "an array of numpy (.npy)"),
-    ((b"GGUF", b"ggml", b"lmgg"), "a model of llama.cpp (GGUF)"),
-    ((b"\x1f\x8b",), "compressed with gzip"),
-    ((b"BZh",), "compressed with bzip2"),
-    ((b"\xfd7zXZ",), "compressed with xz"),
-    ((b"\x28\xb5\x2f\xfd",), "compressed with zstd"),
-    ((b"7z\xbc\xaf",), "a 7z archive"),
-    ((b"%PDF",), "a PDF document"),
-    ((b"\x7fELF",), "a program"),
-    ((b"{", b"["), "a JSON text"),
-    ((b"<",), "an HTML or XML page, not the file that was meant to be downloaded"),
-)
-_READABLE = "give a safetensors file or a checkpoint of `torch.save`"
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_IR_VERSIONS = frozenset(bytes([version]) for version in range(1, 33))
+# The keys of producer name and version, domain, model version, doc string, graph and opsets.
+_AFTER_IR_VERSION = frozenset((b"\x12", b"\x1a", b'"', b"(", b"2", b":", b"B"))
 
 
-def open_checkpoint(path: str | Path, reporter: Reporter) -> Checkpoint | Failed:
+def open_checkpoint(
+    path: str | Path, reporter: Reporter, *, averaged: bool = False
+) -> Checkpoint | Failed:
     """The checkpoint opened, none of its tensors read yet; or the token of what was reported.
 
-    Everything that the file declares is compared with the bytes it has. Nothing that it names is
-    imported or run, and no file but this one is opened.
+    Everything that it declares is compared with the bytes it has. Nothing that it names is
+    imported or run. No file is opened but this one, the shards that an index names and the
+    external data of an ONNX model, which must lie in the same folder.
+
+    Args:
+        path: the checkpoint: a file, or a folder of `.npy` files or with an index of shards.
+        reporter: told why it cannot be read.
+        averaged: whether an averaged copy of the weights is wanted, in place of plain ones.
 
     Reports:
         the rules of `archc.weights`: no regular file, an unknown format, a malformed or truncated
         file, a refused global, sizes that do not agree, no named tensors.
     """
     name = str(path)
-    try:
-        file = open_file(name)
-    except CheckpointError as error:
-        return _report(error, name, reporter)
     with ExitStack() as unless_read:
-        unless_read.callback(file.close)
         try:
-            form, tensors, notes = _read(file)
+            opened = open_folder(name) if _is_folder(name) else open_file(name)
+            unless_read.callback(opened.close)
+            if isinstance(opened, CheckpointFolder):
+                found = _read_folder(opened, averaged=averaged)
+            else:
+                found = _read_file(opened, averaged=averaged)
         except CheckpointError as error:
             return _report(error, name, reporter)
         except OSError as error:
             return report_unreadable(error, name, reporter)
         unless_read.pop_all()
-    return Checkpoint(name, form, tensors, file, notes)
+    return Checkpoint(name, found.format, found.tensors, opened, found.notes, found.layout)
 
 
 def report_unreadable(error: OSError, path: str, reporter: Reporter) -> Failed:
@@ -89,65 +86,134 @@ def _report(error: CheckpointError, name: str, reporter: Reporter) -> Failed:
     )
 
 
-def _read(
-    file: CheckpointFile,
-) -> tuple[str, Mapping[str, WeightSource], tuple[str, ...]]:
-    """The format, tensors and notes from the one reader for the content. There is no second try."""
+def _is_folder(name: str) -> bool:
+    return "\0" not in name and os.path.isdir(name)
+
+
+def _read_file(file: CheckpointFile, *, averaged: bool) -> Contents:
+    """What the one reader for the content finds. There is no second try."""
     head = file.read(0, min(file.size, _HEAD_BYTES))
+    if (found := _read_usual(file, head, averaged=averaged)) is not None:
+        return found
+    if head.startswith(_HDF5):
+        from archc.weights import hdf5_keras
+
+        keras = hdf5_keras.read_keras_h5(file)
+        return _flat(hdf5_keras.FORMAT, keras, averaged=averaged)._replace(layout="keras")
+    if _is_onnx(head):
+        from archc.weights import onnx_source
+
+        return _flat(onnx_source.FORMAT, onnx_source.read_onnx(file), averaged=averaged)
+    if head.lstrip().startswith(b"{"):
+        return _read_index(file, head, averaged=averaged)
+    from archc.weights import tar_directory, torch_tar
+
+    if tar_directory.is_tar(head):
+        return _plain(torch_tar.FORMAT, torch_tar.read_torch_tar(file, averaged=averaged))
+    raise unknown_file(head)
+
+
+def _read_usual(file: CheckpointFile, head: bytes, *, averaged: bool) -> Contents | None:
+    """What a file holds that is safetensors, a zip or a legacy stream; None where it is none."""
     # A header's length, and no more than five bytes of it: no text has zero bytes.
     if head[5:9] == b"\0\0\0{":
         from archc.weights import safetensors
 
-        state = safetensors.read_safetensors(file)
-        return safetensors.FORMAT, state.tensors, state.notes
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        from archc.weights import torch_zip
-
-        state = torch_zip.read_torch_zip(file)
-        return torch_zip.FORMAT, state.tensors, state.notes
+        return _flat(safetensors.FORMAT, safetensors.read_safetensors(file), averaged=averaged)
+    if head.startswith(_ZIP):
+        return _read_zip(file, averaged=averaged)
     if head[:1] == b"\x80" and _TORCH_MAGIC in head[:40]:
         from archc.weights import torch_legacy
 
-        state = torch_legacy.read_torch_legacy(file)
-        return torch_legacy.FORMAT, state.tensors, state.notes
-    raise _unknown(head)
+        state = torch_legacy.read_torch_legacy(file, averaged=averaged)
+        return _plain(torch_legacy.FORMAT, state)
+    return None
 
 
-def _unknown(head: bytes) -> CheckpointError:
-    if not head:
-        return CheckpointError(UNKNOWN_FORMAT, "the file is empty", helps=[_READABLE])
-    if head[257:262] == b"ustar" or head.startswith((b"storages\0", b"sys_info\0", b"pickle\0")):
-        return CheckpointError(
-            OLDEST_FORM,
-            "the file is a tar archive, the form that PyTorch wrote before version 0.1.10",
-            helps=[
-                "load it with `torch.load(path, weights_only=False)` if you trust it, save it again"
-            ],
-        )
-    if head.startswith(_LFS):
-        return CheckpointError(
-            UNKNOWN_FORMAT,
-            "the file is a pointer of Git LFS, not the checkpoint itself",
-            helps=["fetch the file with `git lfs pull`"],
-        )
-    kind = _kind(head)
-    message = (
-        f"the file is {kind}" if kind else f"the file begins with {_spelt(head)}, which is unknown"
-    )
-    return CheckpointError(UNKNOWN_FORMAT, message, helps=[_READABLE])
+def _read_zip(file: CheckpointFile, *, averaged: bool) -> Contents:
+    """What a zip archive holds, by the names of its members."""
+    from archc.weights import torch_zip, zip_directory
+
+    members = zip_directory.read_directory(file)
+    if any(name.endswith(".npy") for name in members) and not torch_zip.is_torch(members):
+        from archc.weights import numpy_arrays
+
+        arrays = numpy_arrays.read_npz(file, members)
+        return _flat(numpy_arrays.FORMAT, arrays, averaged=averaged)
+    if "config.json" in members or any(name.endswith(".h5") for name in members):
+        from archc.weights import keras_zip
+
+        if keras_zip.is_keras(members):
+            keras = keras_zip.read_keras_zip(file)
+            return _flat(keras_zip.FORMAT, keras, averaged=averaged)._replace(layout="keras")
+    state = torch_zip.read_torch_zip(file, members, averaged=averaged)
+    return _plain(torch_zip.FORMAT, state)
 
 
-def _kind(head: bytes) -> str | None:
-    if head[4:8] == b"TFL3":
-        return "a model of TensorFlow Lite"
-    if head[:1] == b"\x80" and len(head) > 1 and head[1] <= 5:
-        return "a pickle, but not one that `torch.save` wrote"
-    # An ONNX model begins with its IR version, then the producer's name or the graph.
-    if head[:1] == b"\x08" and head[2:3] in (b"\x12", b":") and 3 <= head[1] <= 32:
-        return "an ONNX model; weights are read from checkpoints"
-    text = head.lstrip()
-    return next((kind for starts, kind in _KINDS if text.startswith(starts)), None)
+def _read_index(file: CheckpointFile, head: bytes, *, averaged: bool) -> Contents:
+    """What the shards hold that a file names, which lie in its folder."""
+    from archc.weights import sharded
+
+    weight_map = sharded.read_weight_map(file)
+    if weight_map is None:
+        raise unknown_file(head)
+    folder = open_folder(os.path.dirname(file.path) or ".", of=file.path)
+    file.close_with(folder.close)
+    found = sharded.read_sharded(weight_map, folder, _read_shard, file.close_with)
+    return _averaged(found, averaged=averaged)
 
 
-def _spelt(head: bytes) -> str:
-    return " ".join(f"{byte:02x}" for byte in head[:8])
+def _read_shard(file: CheckpointFile) -> Contents:
+    """What one of several files holds; it is no index itself, and opens nothing."""
+    head = file.read(0, min(file.size, _HEAD_BYTES))
+    found = _read_usual(file, head, averaged=False)
+    if found is None or found.layout is not None:
+        raise unknown_file(head)
+    return found
+
+
+def _read_folder(folder: CheckpointFolder, *, averaged: bool) -> Contents:
+    """What a folder holds: shards by its index, or an array in each of its files."""
+    from archc.weights import numpy_arrays, sharded
+
+    names = folder.names()
+    indexes = [name for name in names if name.endswith(sharded.INDEX_SUFFIX)]
+    if len(indexes) > 1:
+        message = f"the checkpoint is a folder with {len(indexes)} indexes: {listed(indexes)}"
+        raise CheckpointError(NOT_A_FILE, message, helps=["give the one that is meant"])
+    if not indexes:
+        if folder.files(numpy_arrays.SUFFIX)[0]:
+            state = numpy_arrays.read_npy_folder(folder)
+            return _flat(numpy_arrays.FOLDER_FORMAT, state, averaged=averaged)
+        message = "the checkpoint is a folder that has neither `.npy` files nor an index of shards"
+        help_ = "give the path of a checkpoint file, for example `model.safetensors`"
+        raise CheckpointError(NOT_A_FILE, message, helps=[help_])
+    index = folder.open(indexes[0])
+    folder.close_with(index.close)
+    weight_map = sharded.read_weight_map(index)
+    if weight_map is None:
+        raise unknown_file(index.read(0, min(index.size, _HEAD_BYTES)))
+    found = sharded.read_sharded(weight_map, folder, _read_shard, folder.close_with)
+    return _averaged(found, averaged=averaged)
+
+
+def _plain(form: str, state: State[T]) -> Contents:
+    return Contents(form, state.tensors, state.notes)
+
+
+def _flat(form: str, state: State[T], *, averaged: bool) -> Contents:
+    """The contents of a file without dictionaries, or the averaged part of it."""
+    return _averaged(_plain(form, state), averaged=averaged)
+
+
+def _averaged(found: Contents, *, averaged: bool) -> Contents:
+    if not averaged:
+        return found
+    part = averaged_part(found.tensors)
+    return found._replace(tensors=part.tensors, notes=(*found.notes, *part.notes))
+
+
+def _is_onnx(head: bytes) -> bool:
+    """Whether a file begins as a ModelProto: its IR version, then a field of one of the next."""
+    is_version = head[:1] == b"\x08" and head[1:2] in _IR_VERSIONS
+    return is_version and head[2:3] in _AFTER_IR_VERSION

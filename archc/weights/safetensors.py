@@ -7,7 +7,6 @@ Names are unique, tensors fill the buffer without gap and without overlap.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TypeGuard
@@ -15,8 +14,8 @@ from typing import TypeGuard
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.elements import ELEMENT_TYPES, ElementType
+from archc.weights.json_object import json_object
 from archc.weights.refusal import (
-    DUPLICATE_NAME,
     ELEMENT_TYPE,
     OVERLAP,
     TOO_MANY,
@@ -55,13 +54,10 @@ GAP = Rule(
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the reference implementation."""
 
-_MAX_STRUCTURE = 4_000_000
-"""Brackets and commas in a header, metadata included: each may cost a Python object."""
-
 _MAX_RANK = 32
 _MAX_SIZE = 1 << 62
 
-_DTYPES: Mapping[str, ElementType] = {
+DTYPES: Mapping[str, ElementType] = {
     code: ELEMENT_TYPES[name]
     for code, name in {
         "F64": "float64",
@@ -79,6 +75,7 @@ _DTYPES: Mapping[str, ElementType] = {
         "BOOL": "bool",
     }.items()
 }
+"""The element types of the format by its codes, those that archc can convert."""
 
 
 def read_safetensors(file: CheckpointFile) -> State[StoredTensor]:
@@ -114,32 +111,8 @@ def _header(file: CheckpointFile) -> tuple[dict[str, object], int]:
         message = f"the header declares {length} bytes, but only {file.size - 8} follow"
         raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
     data = file.read(8, length)
-    structure = sum(data.count(mark) for mark in (b"[", b"{", b","))
-    if structure > _MAX_STRUCTURE:
-        message = f"the header has {structure} brackets and commas, more than {_MAX_STRUCTURE}"
-        raise CheckpointError(HEADER_TOO_LARGE, message)
-    try:
-        header: dict[str, object] = json.loads(
-            data, object_pairs_hook=_unique, parse_constant=_no_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(HEADER, "the header is no JSON text") from error
-    # It begins with a brace, else the file would not have been taken for safetensors.
+    header = json_object(data, "the header", HEADER, HEADER_TOO_LARGE)
     return header, 8 + length
-
-
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    found: dict[str, object] = {}
-    for name, value in pairs:
-        if name in found:
-            message = f"the header names `{shown(name)}` twice"
-            raise CheckpointError(DUPLICATE_NAME, message)
-        found[name] = value
-    return found
-
-
-def _no_constant(name: str) -> object:
-    raise ValueError(name)
 
 
 def _check_metadata(metadata: object) -> None:
@@ -157,10 +130,10 @@ def _entry(name: str, entry: object) -> tuple[ElementType, tuple[int, ...], int,
         raise CheckpointError(HEADER, f"`{shown(name)}` has a malformed `shape`")
     if not _is_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
         raise CheckpointError(HEADER, f"`{shown(name)}` has malformed `data_offsets`")
-    kind = _DTYPES.get(dtype) if type(dtype) is str else None
+    kind = DTYPES.get(dtype) if type(dtype) is str else None
     if kind is None:
         message = f"`{shown(name)}` is stored as `{shown(str(dtype))}`, which is not supported"
-        help_ = f"convert it to one of {', '.join(_DTYPES)}"
+        help_ = f"convert it to one of {', '.join(DTYPES)}"
         raise CheckpointError(ELEMENT_TYPE, message, helps=[help_])
     begin, end = offsets
     wanted = math.prod(shape) * kind.size_bytes

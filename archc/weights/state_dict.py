@@ -50,7 +50,13 @@ AVERAGED_KEYS = (
     "params_ema",
     "ema_params",
 )
-"""Keys of averaged copies of the weights, used where there are no plain ones."""
+"""Keys of averaged copies of the weights, used where there are no plain ones, or on demand."""
+
+NO_AVERAGED = Rule(
+    "weights/no-averaged-copy",
+    "the checkpoint has no averaged copy of its weights",
+    "Training scripts store moving averages of the weights beside them, under one of a few keys.",
+)
 
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
@@ -74,7 +80,7 @@ class State(Generic[T]):
     notes: tuple[str, ...]
 
 
-def find_state(root: object, tensor_type: type[T]) -> State[T]:
+def find_state(root: object, tensor_type: type[T], *, averaged: bool = False) -> State[T]:
     """The named tensors in what a checkpoint holds.
 
     A dictionary under one of the usual keys (`state_dict`, `model`, …) is used in place of what is
@@ -84,9 +90,11 @@ def find_state(root: object, tensor_type: type[T]) -> State[T]:
     Args:
         root: dictionaries, lists and plain values, as the pickle machine makes them.
         tensor_type: the class that marks a tensor.
+        averaged: whether an averaged dictionary is used before a plain one, and must be there.
 
     Raises:
-        CheckpointError: there are no named tensors, two have one name, or there are too many.
+        CheckpointError: there are no named tensors, two have one name, there are too many, or
+            there is no averaged copy though one is asked for.
     """
     if type(root) is tensor_type:
         raise CheckpointError(
@@ -101,12 +109,42 @@ def find_state(root: object, tensor_type: type[T]) -> State[T]:
             helps=["save `model.state_dict()`"],
         )
     search = _Search(tensor_type)
-    chosen, choices = search.unwrap(root)
+    chosen, choices, is_averaged = search.unwrap(root, averaged=averaged)
     tensors, skipped = search.flat(chosen)
     if not tensors:
         raise CheckpointError(NO_TENSORS, "the checkpoint holds no named tensors")
+    if averaged and not is_averaged:
+        part = averaged_part(tensors)
+        tensors, choices = dict(part.tensors), [*choices, *part.notes]
     state = without_prefixes(tensors)
     return State(state.tensors, (*choices, *skipped, *state.notes))
+
+
+def averaged_part(tensors: Mapping[str, T]) -> State[T]:
+    """The tensors of an averaged copy among those of a flat file, without their prefix.
+
+    >>> averaged_part({"model.fc.weight": 1, "model_ema.fc.weight": 2}).tensors
+    {'fc.weight': 2}
+
+    Raises:
+        CheckpointError: there is no averaged copy.
+    """
+    if "n_averaged" in tensors:  # that of PyTorch's averaged models; `without_prefixes` takes it
+        return State(tensors, ("all weights are averaged ones",))
+    for key in AVERAGED_KEYS:
+        found = {
+            name.removeprefix(f"{key}."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith(f"{key}.")
+        }
+        if found:
+            return State(found, (f"used the weights under `{key}`",))
+    raise CheckpointError(
+        NO_AVERAGED,
+        "the checkpoint has no averaged copy of its weights",
+        notes=[f"looked for {', '.join(f'`{key}`' for key in AVERAGED_KEYS)}"],
+        helps=["leave `--ema` out", "name another copy with `--prefix`, for example `ema_1.`"],
+    )
 
 
 def without_prefixes(tensors: Mapping[str, T]) -> State[T]:
@@ -141,23 +179,28 @@ class _Search(Generic[T]):
     tensor_type: type[T]
     visited: int = 0
 
-    def unwrap(self, root: dict[object, object]) -> tuple[dict[object, object], list[str]]:
-        """The dictionary within the usual wrappers, and a note for each."""
+    def unwrap(
+        self, root: dict[object, object], *, averaged: bool
+    ) -> tuple[dict[object, object], list[str], bool]:
+        """The dictionary within the usual wrappers, a note for each, whether one is averaged."""
         notes: list[str] = []
+        is_averaged = False
+        keys = (*AVERAGED_KEYS, *PLAIN_KEYS) if averaged else (*PLAIN_KEYS, *AVERAGED_KEYS)
         for _ in range(_MAX_DEPTH):
             found = {
                 key: value
                 for key, value in root.items()
                 if type(key) is str and type(value) is dict and self._has_tensors(value)
             }
-            key = next((key for key in (*PLAIN_KEYS, *AVERAGED_KEYS) if key in found), None)
+            key = next((key for key in keys if key in found), None)
             if key is None:
                 break
             root = found.pop(key)
+            is_averaged |= key in AVERAGED_KEYS
             others = [other for other in found if other not in _TRAINING_KEYS]
             also = f"; the checkpoint also has {listed(others)}" if others else ""
             notes.append(f"used the weights under `{key}`{also}")
-        return root, notes
+        return root, notes, is_averaged
 
     def flat(self, root: dict[object, object]) -> tuple[dict[str, T], list[str]]:
         """The tensors by dotted name, and a note on what is none."""

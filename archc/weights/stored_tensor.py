@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from archc.weights.checkpoint_file import CheckpointFile
+from archc.weights.checkpoint_file import ReadAt
 from archc.weights.elements import ELEMENT_TYPES
 
 CHUNK_BYTES = 1 << 20
@@ -25,7 +25,7 @@ class StoredTensor:
         begin: position in the file of the first element, in bytes.
     """
 
-    file: CheckpointFile
+    file: ReadAt
     dtype: str
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -42,7 +42,7 @@ class StoredTensor:
         )
 
     def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
-        """The elements in C order, converted to `dtype` (float32 or float16), little-endian.
+        """The elements in C order, as `dtype` (float32, float16 or as stored), little-endian.
 
         Memory follows the chunk, except for a tensor with gaps or in another order, which is
         gathered as a whole from the stretch of its storage that it covers.
@@ -66,8 +66,7 @@ class StoredTensor:
 
         size_bytes = ELEMENT_TYPES[self.dtype].size_bytes
         data = self.file.read(self.begin, span_of(self.shape, self.strides) * size_bytes)
-        step = CHUNK_BYTES // size_bytes
-        yield from gathered(data, self.shape, self.strides, self.dtype, dtype, step)
+        yield from gathered(data, self.shape, self.strides, self.dtype, dtype)
 
 
 def _converted(data: bytes, stored: str, target: str) -> memoryview:

@@ -94,7 +94,7 @@ class _Stream:
         return Storage(root.key, root.kind, count, begin)
 
 
-def read_torch_legacy(file: CheckpointFile) -> State[StoredTensor]:
+def read_torch_legacy(file: CheckpointFile, *, averaged: bool = False) -> State[StoredTensor]:
     """The tensors of a legacy stream of PyTorch, in the order they were saved.
 
     Raises:
@@ -113,7 +113,7 @@ def read_torch_legacy(file: CheckpointFile) -> State[StoredTensor]:
         raise CheckpointError(BYTE_ORDER, "the stream was written by a big-endian machine")
     root = stream.saved()
     keys = stream.constant("the pickle of the storages' keys")
-    return stored_state(root, file, _storage_begins(stream, keys))
+    return stored_state(root, file, _storage_begins(stream, keys), averaged=averaged)
 
 
 def _storage_begins(stream: _Stream, keys: object) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The last step of both PyTorch readers: from what was saved to tensors that can be read."""
+"""The last step of the PyTorch readers: from what was saved to tensors that can be read."""
 
 from __future__ import annotations
 
@@ -16,22 +16,27 @@ MAX_PICKLE_BYTES = 64_000_000
 
 
 def stored_state(
-    root: object, file: CheckpointFile, begins: Mapping[str, int]
+    root: object, file: CheckpointFile, begins: Mapping[str, int], *, averaged: bool = False
 ) -> State[StoredTensor]:
     """The named tensors of a checkpoint's value, over storages that begin at these positions.
 
     Raises:
         CheckpointError: there are none, or one is of an element type that archc cannot convert.
     """
-    state = find_state(root, Tensor)
+    state = find_state(root, Tensor, averaged=averaged)
     tensors = {
-        name: _stored(name, tensor, file, begins[tensor.storage.key])
+        name: stored_tensor(name, tensor, file, begins[tensor.storage.key])
         for name, tensor in state.tensors.items()
     }
     return State(tensors, state.notes)
 
 
-def _stored(name: str, tensor: Tensor, file: CheckpointFile, begin: int) -> StoredTensor:
+def stored_tensor(name: str, tensor: Tensor, file: CheckpointFile, begin: int) -> StoredTensor:
+    """A tensor that can be read, over a storage that begins at this position.
+
+    Raises:
+        CheckpointError: it is of an element type that archc cannot convert.
+    """
     kind = tensor.kind
     if kind.code is None:
         message = f"`{shown(name)}` is stored as `{kind.name}`, which is not supported"

@@ -6,6 +6,8 @@ each storage. TorchScript writes archives of the same form with code in them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.byte_reader import ByteReader
 from archc.weights.checkpoint_file import CheckpointFile
@@ -18,7 +20,7 @@ from archc.weights.stored_tensor import StoredTensor
 from archc.weights.torch_globals import TORCH_GLOBALS
 from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_state
 from archc.weights.torch_values import BYTE_ORDER, STORAGE_SIZE, Storage, storage_of
-from archc.weights.zip_directory import MALFORMED_ZIP, Member, read_directory
+from archc.weights.zip_directory import MALFORMED_ZIP, Member
 
 FORMAT = "torch zip"
 
@@ -39,20 +41,32 @@ COMPRESSED = Rule(
     " any size.",
 )
 
+_PICKLE = "data.pkl"
 _RESAVE = "save it again with `torch.save(state_dict, path)`"
 
 
-def read_torch_zip(file: CheckpointFile) -> State[StoredTensor]:
+def is_torch(members: Mapping[str, Member]) -> bool:
+    """Whether an archive with these members is one of PyTorch."""
+    return any(_is_pickle(name) for name in members)
+
+
+def read_torch_zip(
+    file: CheckpointFile, members: Mapping[str, Member], *, averaged: bool = False
+) -> State[StoredTensor]:
     """The tensors of a zip archive of PyTorch, in the order they were saved.
+
+    Args:
+        file: the archive.
+        members: what it holds.
+        averaged: whether an averaged copy of the weights is wanted.
 
     Raises:
         CheckpointError: the archive or its pickle is malformed, names what archc does not know, or
             declares other sizes than it has.
     """
-    members = read_directory(file)
     folder = _folder(members)
     _check_byte_order(file, members.get(f"{folder}byteorder"))
-    pickle = _plain(members[f"{folder}data.pkl"])
+    pickle = _plain(members[f"{folder}{_PICKLE}"])
     begins: dict[str, int] = {}
 
     def persistent(stack: PickleStack, id_: object) -> Storage:
@@ -64,19 +78,22 @@ def read_torch_zip(file: CheckpointFile) -> State[StoredTensor]:
     end = pickle.begin + pickle.size
     reader = ByteReader(file, pickle.begin, end, what, MAX_PICKLE_BYTES)
     root = PickleMachine(reader, TORCH_GLOBALS, persistent).run()
-    return stored_state(root, file, begins)
+    return stored_state(root, file, begins, averaged=averaged)
 
 
-def _folder(members: dict[str, Member]) -> str:
-    """The folder that holds `data.pkl`, with its slash."""
-    suffix = "data.pkl"
-    found = [name for name in members if name.count("/") == 1 and name.endswith(f"/{suffix}")]
+def _is_pickle(name: str) -> bool:
+    return name.count("/") == 1 and name.endswith(f"/{_PICKLE}")
+
+
+def _folder(members: Mapping[str, Member]) -> str:
+    """The folder that holds the pickle, with its slash."""
+    found = [name for name in members if _is_pickle(name)]
     if not found:
         raise _not_torch(members)
     if len(found) > 1:
         message = f"the archive has {len(found)} pickles: `{shown(found[0])}`, `{shown(found[1])}`"
         raise CheckpointError(MALFORMED_ZIP, message)
-    folder = found[0].removesuffix(suffix)
+    folder = found[0].removesuffix(_PICKLE)
     if f"{folder}constants.pkl" in members or any(
         name.startswith(f"{folder}code/") for name in members
     ):
@@ -88,13 +105,9 @@ def _folder(members: dict[str, Member]) -> str:
     return folder
 
 
-def _not_torch(members: dict[str, Member]) -> CheckpointError:
+def _not_torch(members: Mapping[str, Member]) -> CheckpointError:
     helps = ["give a safetensors file or a checkpoint of `torch.save`"]
-    if members and all(name.endswith(".npy") for name in members):
-        kind = "arrays of numpy (.npz)"
-    elif "config.json" in members and any(name.endswith(".h5") for name in members):
-        kind = "a model of Keras (.keras)"
-    elif "[Content_Types].xml" in members:
+    if "[Content_Types].xml" in members:
         kind = "a document"
     else:
         kind = "no `data.pkl` in a folder"

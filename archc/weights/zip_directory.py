@@ -1,9 +1,9 @@
-"""The members of a zip archive and where their bytes lie, for archives that PyTorch writes.
+"""The members of a zip archive and where their bytes lie, for archives that hold weights.
 
 Read from the central directory at the end (PKWARE APPNOTE 6.3, sections 4.3.7 to 4.3.16), and held
-to what PyTorch's writer does: one disk, nothing between the parts, names unique and the same in
-both places. Programs resolve archives that differ from this in different ways. Checksums are not
-compared: PyTorch can be told not to write them.
+to what PyTorch, NumPy and Keras write: one disk, nothing between the parts, names unique and the
+same in both places. Programs resolve archives that differ from this in different ways. Checksums of
+plain members are not compared: PyTorch can be told not to write them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ _END_64 = Struct("<4sQ2H2L4Q")
 _ENTRY = Struct("<4s6H3L5H2L")
 _LOCAL = Struct("<4s5H3L2H")
 
+_STORED, _DEFLATED = 0, 8
+_ENCRYPTED = 1
+
 _MAX_COMMENT = 65_535
 _MAX_MEMBERS = 200_000
 _MAX_DIRECTORY_BYTES = 64_000_000
@@ -38,15 +41,25 @@ _MAX_DIRECTORY_BYTES = 64_000_000
 @final
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member: its name, the position of its bytes in the file, and how many there are.
+    """A file in an archive.
 
-    `is_plain` says that the bytes stand there as they are, neither compressed nor encrypted.
+    Attributes:
+        name: its path in the archive.
+        begin: the position of its bytes in the archive's file.
+        size: how many bytes it has, unpacked.
+        is_plain: whether they stand there as they are, neither compressed nor encrypted.
+        is_deflated: whether they stand there deflated, and not encrypted.
+        stored_bytes: how many stand there.
+        checksum: the CRC-32 of the unpacked bytes, as declared.
     """
 
     name: str
     begin: int
     size: int
     is_plain: bool
+    is_deflated: bool
+    stored_bytes: int
+    checksum: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,8 @@ class _Entry:
     stored_bytes: int
     size: int
     is_plain: bool
+    is_deflated: bool
+    checksum: int
 
 
 def read_directory(file: CheckpointFile) -> dict[str, Member]:
@@ -89,7 +104,15 @@ def read_directory(file: CheckpointFile) -> dict[str, Member]:
         if name in members:
             message = f"the archive has two members named `{shown(name)}`"
             raise CheckpointError(DUPLICATE_NAME, message)
-        members[name] = Member(name, places[entry.header], entry.size, entry.is_plain)
+        members[name] = Member(
+            name,
+            places[entry.header],
+            entry.size,
+            entry.is_plain,
+            entry.is_deflated,
+            entry.stored_bytes,
+            entry.checksum,
+        )
     return members
 
 
@@ -135,7 +158,7 @@ def _entries(directory: bytes, count: int) -> list[_Entry]:
         if len(directory) - at < _ENTRY.size or directory[at : at + 4] != b"PK\x01\x02":
             raise _malformed(f"entry {len(entries) + 1} of the archive's directory is damaged")
         fields = _ENTRY.unpack_from(directory, at)
-        flags, method, stored, size = fields[3], fields[4], fields[8], fields[9]
+        flags, method, checksum, stored, size = *fields[3:5], *fields[7:10]
         name_size, extra_size, comment_size, header = *fields[10:13], fields[16]
         name_end = at + _ENTRY.size + name_size
         extra_end = name_end + extra_size
@@ -143,8 +166,10 @@ def _entries(directory: bytes, count: int) -> list[_Entry]:
         if at > len(directory):
             raise _malformed(f"entry {len(entries) + 1} of the archive's directory is cut short")
         size, stored, header = _wide(directory[name_end:extra_end], size, stored, header)
-        is_plain = method == 0 and not flags & 1 and size == stored
-        entries.append(_Entry(directory[begin:name_end], header, stored, size, is_plain))
+        is_plain = method == _STORED and not flags & _ENCRYPTED and size == stored
+        is_deflated = method == _DEFLATED and not flags & _ENCRYPTED
+        raw_name = directory[begin:name_end]
+        entries.append(_Entry(raw_name, header, stored, size, is_plain, is_deflated, checksum))
     if len(entries) != count or at != len(directory):
         raise _malformed(f"the archive's directory does not have the {count} members it declares")
     return entries

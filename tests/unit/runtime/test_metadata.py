@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from archc.runtime.metadata import ModelRecord, format_metadata, parse_metadata
+from archc.runtime.metadata import ModelRecord, PolicyRecord, format_metadata, parse_metadata
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
 from archc.shapes.tensor_type import DType
@@ -28,6 +28,10 @@ FULL = ModelRecord(
             where={"H": Admitted(least=33, multiple_of=32, remainder=1, default=225)},
         ),
         ModelInput("extra", (4,), DType.FLOAT16),
+    ),
+    policies=(
+        PolicyRecord("prefix", "net."),
+        PolicyRecord("head", "init", ("fc.weight", "fc.bias")),
     ),
 )
 

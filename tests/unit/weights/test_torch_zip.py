@@ -296,8 +296,6 @@ def test_whole_model_is_refused_with_the_name_of_its_class(path: Path) -> None:
 @pytest.mark.parametrize(
     ("members", "said"),
     [
-        ({"a.npy": b"", "b.npy": b""}, "arrays of numpy"),
-        ({"config.json": b"", "model.weights.h5": b""}, "a model of Keras"),
         ({"[Content_Types].xml": b""}, "a document"),
         ({"readme.txt": b"", "best/net.pth": b""}, "no `data.pkl`"),
         ({"a/b/data.pkl": b""}, "no `data.pkl`"),

@@ -1,0 +1,169 @@
+"""`archc weights swap`: new weights into a built model, without its spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from safetensors.numpy import load_file, save_file
+
+from archc.onnx_io.reader import read_metadata
+from tests.cli.conftest import Run
+
+
+@pytest.fixture
+def model(run: Run, tiny: Path) -> Path:
+    """A model with random weights, and a checkpoint `other.safetensors` of others beside it."""
+    assert run("build", tiny, "-o", "model.onnx").status == 0
+    assert run("build", tiny, "-o", "seed5.onnx", "--seed", "5").status == 0
+    assert run("weights", "extract", "seed5.onnx", "-o", "other.safetensors").status == 0
+    return Path("model.onnx")
+
+
+def built(run: Run, tiny: Path, *options: str) -> bytes:
+    """The model that a build makes of the checkpoint."""
+    run("build", tiny, "-o", "wanted.onnx", "--weights", "other.safetensors", *options)
+    return Path("wanted.onnx").read_bytes()
+
+
+def test_a_swapped_model_is_the_built_one_byte_for_byte(run: Run, tiny: Path, model: Path) -> None:
+    ran = run("weights", "swap", model, "other.safetensors", "-o", "out.onnx")
+    assert (ran.status, ran.err) == (0, "")
+    assert Path("out.onnx").read_bytes() == built(run, tiny)
+    properties = read_metadata(Path("out.onnx"))
+    assert properties["archc.trained"] == "true"
+    assert "archc.seed" not in properties
+    assert f"4 new, sha256 {properties['archc.weights_digest']}" in ran.out
+
+
+def test_a_model_may_take_its_own_place(run: Run, tiny: Path, model: Path) -> None:
+    assert run("weights", "swap", model, "other.safetensors", "-o", model).status == 0
+    assert model.read_bytes() == built(run, tiny)
+
+
+def test_weights_of_a_model_keep_their_origin(run: Run, model: Path) -> None:
+    ran = run("weights", "swap", model, "seed5.onnx", "-o", "out.onnx")
+    assert ran.status == 0
+    assert Path("out.onnx").read_bytes() == Path("seed5.onnx").read_bytes()
+    assert "note: the model is recorded as not trained" in ran.err
+
+
+def test_weights_stay_beside_a_model_unless_told_otherwise(
+    run: Run, tiny: Path, model: Path
+) -> None:
+    run("build", tiny, "-o", "beside.onnx", "--external-data")
+    swap = ("weights", "swap", "beside.onnx", "other.safetensors", "-o", "out.onnx")
+    assert run(*swap).status == 0
+    single = built(run, tiny)
+    run("build", tiny, "-o", "out2.onnx", "--weights", "other.safetensors", "--external-data")
+    assert Path("out.onnx.data").read_bytes() == Path("out2.onnx.data").read_bytes()
+    Path("out.onnx.data").unlink()
+    assert run(*swap, "--single-file").status == 0
+    assert not Path("out.onnx.data").exists()
+    assert Path("out.onnx").read_bytes() == single
+    ran = run("weights", "swap", model, "other.safetensors", "-o", "out3.onnx", "--external-data")
+    assert ran.status == 0
+    assert Path("out3.onnx.data").exists()
+
+
+def test_what_does_not_fit_is_one_report(run: Run, model: Path) -> None:
+    arrays = load_file("other.safetensors")
+    arrays["head.weight"] = arrays.pop("fc.weight")
+    arrays["conv.bias"] = arrays["conv.bias"].astype(np.float16)
+    arrays["conv.weight"] = arrays["conv.weight"][:3]
+    arrays["bn.num_batches_tracked"] = np.array(7)
+    save_file(arrays, "wrong.safetensors")
+    Path("out.onnx").write_bytes(b"before")
+    ran = run("weights", "swap", model, "wrong.safetensors", "-o", "out.onnx")
+    assert (ran.status, ran.out) == (1, "")
+    assert (
+        "error[swap/mismatch]: the file does not fit the model: 1 missing, 1 unexpected, 2 of"
+        in (ran.err)
+    )
+    for line in (
+        "missing: `fc.weight`",
+        "unexpected: `head.weight`",
+        "`conv.bias` is float16 [10] in the file",
+        "`conv.weight` is float32 [3, 1, 3, 3] in the file",
+        "--dtype TYPE",
+        "--keep PATTERN",
+        "--ignore PATTERN",
+    ):
+        assert line in ran.err
+    assert "num_batches_tracked" not in ran.err
+    assert Path("out.onnx").read_bytes() == b"before"
+
+
+def test_kept_and_ignored_tensors_are_said(run: Run, model: Path) -> None:
+    arrays = load_file("other.safetensors")
+    arrays["head.weight"] = arrays.pop("fc.weight")
+    save_file(arrays, "part.safetensors")
+    swap = ("weights", "swap", model, "part.safetensors", "-o", "out.onnx")
+    ran = run(*swap, "--keep", r"fc\..*", "--ignore", "head.*")
+    assert ran.status == 0
+    assert "note: 1 tensors of the model stay as they were" in ran.err
+    properties = read_metadata(Path("out.onnx"))
+    assert (properties["archc.trained"], properties["archc.seed"]) == ("false", "0")
+    found = {t.name: numpy_helper.to_array(t) for t in onnx.load("out.onnx").graph.initializer}
+    old = {t.name: numpy_helper.to_array(t) for t in onnx.load(model).graph.initializer}
+    assert np.array_equal(found["fc.weight"], old["fc.weight"])
+    assert np.array_equal(found["conv.weight"], arrays["conv.weight"])
+
+
+def test_a_file_of_other_weights_altogether_swaps_nothing(run: Run, model: Path) -> None:
+    save_file({"x": np.ones(1)}, "x.safetensors")
+    swap = ("weights", "swap", model, "x.safetensors", "-o", "out.onnx")
+    ran = run(*swap, "--keep", ".*", "--ignore", ".*")
+    assert ran.status == 1
+    assert "there is nothing to swap" in ran.err
+
+
+def test_models_of_other_programs_are_left_alone_but_for_their_weights(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    floats = TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("MatMul", ["x", "w"], ["h"], doc_string="kept"),
+            helper.make_node("Reshape", ["h", "shape"], ["y"]),
+        ],
+        "net",
+        [helper.make_tensor_value_info("x", floats, ["n", 2])],
+        [helper.make_tensor_value_info("y", floats, [None])],
+        [
+            helper.make_tensor("w", floats, [2, 2], [1.0, 2.0, 3.0, 4.0]),
+            numpy_helper.from_array(np.array([-1]), "shape"),
+        ],
+    )
+    made = helper.make_model(graph, producer_name="other", ir_version=8)
+    helper.set_model_props(made, {"author": "somebody"})
+    onnx.save(made, "foreign.onnx")
+    weight = np.full((2, 2), 7, np.float32)
+    save_file({"w": weight}, "w.safetensors")
+    assert run("weights", "swap", "foreign.onnx", "w.safetensors", "-o", "out.onnx").status == 0
+    found = onnx.load("out.onnx")
+    onnx.checker.check_model(found)
+    made.producer_version = made.opset_import[0].domain = ""  # written, as protobuf may leave out
+    made.graph.initializer[0].CopyFrom(numpy_helper.from_array(weight, "w"))
+    assert found == made
+
+
+@pytest.mark.parametrize(
+    ("model", "weights"),
+    [("bad.pt", "other.safetensors"), ("model.onnx", "bad.pt"), ("none.onnx", "other.safetensors")],
+)
+def test_a_file_that_is_none_is_a_diagnostic(
+    run: Run, tmp_path: Path, model: str, weights: str, request: pytest.FixtureRequest
+) -> None:
+    request.getfixturevalue("model")
+    Path("bad.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
+    before = sorted(tmp_path.iterdir())
+    ran = run("weights", "swap", model, weights, "-o", "out.onnx")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("error[")
+    assert ran.err.endswith("\n1 error\n")
+    assert sorted(tmp_path.iterdir()) == before

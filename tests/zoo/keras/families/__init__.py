@@ -1,0 +1,1 @@
+"""Lists of networks; every module here has `NETWORKS`, and is found by itself."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
 
 import typer
 
+from archc.cli.match_options import ByOrderOption, MappingOption, MatchOption
 from archc.cli.options import SetOption, SpecArgument, VariantOption, whole_number
 from archc.cli.policy_options import (
     AllowMissingOption,
@@ -96,6 +97,9 @@ def build(
     ema: EmaOption = False,
     allow_missing: AllowMissingOption = None,
     ignore: IgnoreOption = None,
+    match: MatchOption = "rules",
+    mapping: MappingOption = None,
+    by_order: ByOrderOption = False,
 ) -> None:
     """Compile a spec to an ONNX model."""
     from archc.pipeline import DEFAULT_OPSET, build_model, load_spec
@@ -120,7 +124,15 @@ def build(
             opset=DEFAULT_OPSET if opset is None else opset,
             external_data=True if external_data else None,
             policies=WeightPolicies(
-                head, stem, prefix, ema, tuple(allow_missing or ()), tuple(ignore or ())
+                head,
+                stem,
+                prefix,
+                ema,
+                tuple(allow_missing or ()),
+                tuple(ignore or ()),
+                match,
+                mapping,
+                by_order,
             ),
             progress=progress,
         )

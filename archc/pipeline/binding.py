@@ -13,6 +13,8 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import AppliedPolicy, BoundGraph, Graph
 from archc.language.library import nowhere
 from archc.language.tree import shown
+from archc.matching.options import BY_RULES, MODES
+from archc.pipeline.matching import rules_of
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind import bind_checkpoint, bind_features
@@ -49,12 +51,17 @@ def check_policies(
     for option, choice, known in (
         ("head", policies.head, HEADS),
         ("stem", policies.stem, STEMS),
+        ("match", policies.match, MODES),
     ):
         if choice is not None and choice not in known:
             listed = ", ".join(f"`{name}`" for name in known)
             message = f"`{option}` is one of {listed}, not `{shown(choice)}`"
             helps = did_you_mean(choice, known)
             failed = reporter.error(CHOICE, message, nowhere(f"--{option} {choice}"), helps=helps)
+    if policies.by_order and policies.match != "auto":
+        message = "`by_order` is for `match: auto`, which asks for what structure tells"
+        helps = ("write `--match auto --by-order`",)
+        failed = reporter.error(CHOICE, message, nowhere("--by-order"), helps=helps)
     if policies != AS_IT_IS and not has_weights:
         message = "policies for weights are given, but no checkpoint"
         helps = ("give one: `--weights FILE`",)
@@ -74,15 +81,21 @@ def bind_weights(
     """The network with its weights from a checkpoint, and from the seed where policies say so."""
     graph, rules = network.graph, network.rules
     place, spare = file_place(checkpoint.path), spare_weights(graph, spec, choices)
+    layout: str | None = checkpoint.layout
     applied: tuple[AppliedPolicy, ...] = ()
+    if policies.match != BY_RULES.mode or policies.mapping is not None:
+        planned = rules_of(network, checkpoint, policies, spare, reporter)
+        if isinstance(planned, Failed):
+            return FAILED
+        rules, layout, applied = planned
     if policies.head == DROP:
         instead = bind_features(
             graph, checkpoint.tensors, rules, place, reporter,
-            layout=checkpoint.layout, policies=policies,
+            layout=layout, policies=policies,
         )  # fmt: skip
         if isinstance(instead, Failed):
             return FAILED
-        applied, spare = (instead.applied,), {*spare, *graph.owned_weights()}
+        applied, spare = (*applied, instead.applied), {*spare, *graph.owned_weights()}
         policies = replace(policies, head=None)
         headless = elaborate_network(spec, replace(choices, outputs=instead.outputs), Reporter())
         if isinstance(headless, Failed):  # each path is that of a layer of the same spec
@@ -90,7 +103,7 @@ def bind_weights(
         network = replace(headless, labels=())
     bound = bind_checkpoint(
         network.graph, checkpoint.tensors, rules, place, reporter,
-        spare=spare, layout=checkpoint.layout, policies=policies, applied=applied, seed=seed,
+        spare=spare, layout=layout, policies=policies, applied=applied, seed=seed,
     )  # fmt: skip
     return FAILED if isinstance(bound, Failed) else BoundNetwork(network, bound)
 

@@ -7,6 +7,7 @@ the notes of the build, and recorded in the model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 DRAW = "init"
 """Draw the weights from the seed."""
@@ -39,6 +40,10 @@ class WeightPolicies:
             the plain ones or in their place.
         allow_missing: patterns of weights' names; those not in the checkpoint are drawn.
         ignore: patterns of names in the checkpoint, as the spec's rules give them, to leave out.
+        match: where names differ: `exact` takes keys that are names of weights, `rules` those that
+            the spec's rules make so, `auto` what structure tells of the others as well.
+        mapping: a mapping file that says which key is which weight, in place of all that.
+        by_order: for `auto`: what structure leaves open stands in the file as in the network.
     """
 
     head: str | None = None
@@ -47,6 +52,9 @@ class WeightPolicies:
     ema: bool = False
     allow_missing: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    match: str = "rules"
+    mapping: Path | None = None
+    by_order: bool = False
 
     def __post_init__(self) -> None:
         """Takes a single pattern for a list of one."""

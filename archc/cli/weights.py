@@ -16,6 +16,7 @@ class WeightsGroup(CommandGroup):
     modules: ClassVar[Mapping[str, str]] = {
         "inspect": "weights_inspect",
         "diff": "weights_diff",
+        "match": "weights_match",
         "convert": "weights_convert",
         "extract": "weights_extract",
         "swap": "weights_swap",

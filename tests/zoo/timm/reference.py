@@ -18,12 +18,11 @@ from tests.zoo.oracle_answers import ERROR_MARGIN, FAITHFUL
 from tests.zoo.reference import (
     BRANCH_SCALE,
     CALIBRATION_BATCH,
-    CALIBRATION_SIZE,
     QUIET,
     _Calibration,
     _torchvision,
 )
-from tests.zoo.timm.network import FIXED_SIZE, OLDER_NAMES
+from tests.zoo.timm.network import OLDER_NAMES
 
 GATE = ".se."
 """In the names of layers that make gates; loud ones grow with their input, and so square it."""
@@ -50,7 +49,11 @@ def bare_model(name: str) -> Any:
 
 
 def reference_model(name: str, seed: int) -> Any:
-    """The network in eval mode with seeded weights, fitted to data as the zoo's references are."""
+    """The network in eval mode with seeded weights, fitted to data as the zoo's references are.
+
+    The data has the default size: gates see means over a whole map, and those of a larger one than
+    they were fitted to make activations, and with them rounding, grow from block to block.
+    """
     import torch
 
     torch.set_num_threads(1)
@@ -63,8 +66,6 @@ def reference_model(name: str, seed: int) -> Any:
         generator, {path: QUIET for path, _ in model.named_modules() if GATE in path}
     )
     size = model.pretrained_cfg["input_size"][1]
-    if not name.startswith(FIXED_SIZE):
-        size = min(size, CALIBRATION_SIZE)
     image = torch.randn((CALIBRATION_BATCH, 3, size, size), generator=generator)
     with ExitStack() as hooks, torch.no_grad():
         for path, module in model.named_modules():

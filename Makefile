@@ -116,7 +116,7 @@ tests/web/node_modules: tests/web/package.json
 .venv-oracle/installed: pyproject.toml
 	$(PYTHON) -m venv .venv-oracle
 	.venv-oracle/$(PIP_INSTALL) -e '.[test,oracle]'
-	.venv-oracle/$(PIP_INSTALL) --no-deps torchvision==0.28.0
+	.venv-oracle/$(PIP_INSTALL) --no-deps torchvision==0.28.0 timm==1.0.31
 	touch $@
 
 .venv-bench/installed: pyproject.toml $(SOURCES)

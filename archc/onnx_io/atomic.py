@@ -7,6 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, final
 
+from archc.diagnostics.diagnostic import Rule
+
+OUTPUT = Rule(
+    "build/output", "the output cannot be written", "what is written is complete or absent"
+)
+
 
 @final
 class NewFile:

@@ -12,6 +12,7 @@ from archc.diagnostics.diagnostic import Diagnostic, Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.library import nowhere
+from archc.onnx_io.atomic import OUTPUT
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.weights.policies import AS_IT_IS, WeightPolicies
@@ -25,9 +26,6 @@ OPSET = Rule(
     "build/opset", "an opset is not one that is written",
     "operators differ from version to version; these are the tested ones",
 )  # fmt: skip
-OUTPUT = Rule(
-    "build/output", "the output cannot be written", "what is written is complete or absent"
-)
 
 DEFAULT_OPSET = 17
 

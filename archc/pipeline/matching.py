@@ -19,8 +19,7 @@ from archc.matching.match import match
 from archc.matching.options import BY_RULES, Matching, as_matching
 from archc.matching.parties import Layout
 from archc.matching.plan import Choice, Plan
-from archc.onnx_io.atomic import NewFile
-from archc.pipeline.building import OUTPUT
+from archc.onnx_io.atomic import OUTPUT, NewFile
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind.mismatch import MISMATCH

@@ -16,12 +16,12 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.weight import WeightSource
 from archc.language.library import nowhere
 from archc.language.regular import Pattern
+from archc.onnx_io.atomic import OUTPUT
 from archc.onnx_io.external_files import external_files
 from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.model_file import open_model_file
 from archc.onnx_io.reader import read_metadata
 from archc.onnx_io.writer import Progress, WriteResult, write_model
-from archc.pipeline.building import OUTPUT
 from archc.runtime.metadata import DIGEST_KEY, PREFIX, ModelRecord, parse_metadata
 from archc.weights import onnx_source
 from archc.weights.checkpoint import Checkpoint, file_place

@@ -79,7 +79,9 @@ def _zoo() -> list[tuple[str, str | None]]:
         if spec.file.is_library:
             continue
         found += [(name, None)] if is_complete(spec.file) else []
-        found += [(name, variant) for variant in spec.variants]
+        # Variants of one file have the same parts; of other flavours one stands for its file.
+        variants = spec.variants[:1] if "/" in name else spec.variants
+        found += [(name, variant) for variant in variants]
     return found
 
 

@@ -33,7 +33,7 @@ def chains(draw: st.DrawFn) -> Chain:
     channels = 3
     forms: list[Form] = []
     for _ in range(draw(st.integers(2, 16))):
-        if forms and draw(st.booleans()):
+        if len(forms) > 0 and draw(st.booleans()):
             parts = ("bias", "running_mean", "running_var", "weight")
             forms.append(tuple((name, (channels,)) for name in parts))
         else:

@@ -48,8 +48,8 @@ _Weights: TypeAlias = Annotated[
         "--weights",
         "-w",
         metavar="FILE",
-        help="A checkpoint: safetensors, or what torch.save writes. Without one, weights are "
-        "random.",
+        help="A checkpoint: safetensors, torch, numpy, Keras, an ONNX model; a folder or an index "
+        "of shards. Without one, weights are random.",
     ),
 ]
 _Outputs: TypeAlias = Annotated[

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,14 @@ from archc.diagnostics.diagnostic import Diagnostic, Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.library import nowhere
+from archc.language.tree import shown
 from archc.onnx_io.atomic import OUTPUT
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.weights.policies import AS_IT_IS, WeightPolicies
 
 if TYPE_CHECKING:
+    from archc.language.weight_rules import WeightRules
     from archc.onnx_io.model import ModelDef
     from archc.onnx_io.writer import Progress, WriteResult
     from archc.weights.checkpoint import Checkpoint
@@ -142,8 +144,32 @@ def _lower(
     model = lower(bound, opset=opset, metadata=metadata)
     if checkpoint is None:
         return LoweredModel(network, bound, model)
-    notes = (*checkpoint.notes, *(policy.note for policy in bound.policies))
+    notes = (
+        *checkpoint.notes,
+        *_renamed(network.rules, checkpoint.tensors, bound.sources),
+        *(policy.note for policy in bound.policies),
+    )
     return LoweredModel(network, bound, model, notes, checkpoint.path)
+
+
+def _renamed(rules: WeightRules, keys: Collection[str], wanted: Collection[str]) -> tuple[str, ...]:
+    """A note where the spec's rules have renamed keys: nothing else tells of a wrong checkpoint."""
+    if not rules.rename:
+        return ()
+    names = {key: rules.renamed(key) for key in keys}
+    plain = len(rules.prefix)
+    found = [
+        (key, name)
+        for key, name in names.items()
+        if name in wanted and name not in (key, key[plain:])
+    ]
+    if not found:
+        return ()
+    key, name = found[0]
+    return (
+        f"the spec's rules rename {len(found)} keys, such as `{shown(key)}` to `{name}`: make sure "
+        "that the checkpoint is of this very network",
+    )
 
 
 def build_model(

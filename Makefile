@@ -53,7 +53,8 @@ ray: .venv-ray/installed  ## scoring by Ray's actors
 
 debian-packages:  ## what `make registry` and `make web` need, on Debian and Ubuntu, as root
 	apt-get install --yes --no-install-recommends \
-	    busybox-static chromium docker-registry nodejs npm skopeo umoci
+	    busybox-static chromium docker-registry skopeo umoci \
+	    $$(command -v npm >/dev/null || echo nodejs npm)
 
 bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
 	.venv-bench/bin/python -m benchmarks

@@ -55,7 +55,9 @@ def match(
     def is_ignored(key: str, is_weight: bool) -> bool:  # an ignored weight is still taken
         return not is_weight and (rules.ignores(names[key]) or ignores(names[key]))
 
-    matching = PlanMaker(graph, layers, tensors, names, layout, is_ignored)
+    matching = PlanMaker(
+        graph, layers, tensors, names, layout, is_ignored, is_by_structure=mode == "auto"
+    )
     named = matching.by_name()
     if mode != "auto" or matching.is_whole(named):
         return matching.plan(named)

@@ -29,6 +29,8 @@ class PlanMaker:
         names: Mapping[str, str],
         layout: Layout,
         is_ignored: Callable[[str, bool], bool],
+        *,
+        is_by_structure: bool = False,
     ) -> None:
         """Takes the parties.
 
@@ -39,8 +41,10 @@ class PlanMaker:
             names: the name of each key.
             layout: that of the checkpoint.
             is_ignored: whether a key is passed over; told whether its name is that of a weight.
+            is_by_structure: whether what is left over may be told to be of other sizes.
         """
         self.layers, self._layout, self.names = layers, layout, names
+        self._is_by_structure = is_by_structure
         self._weights = _named(graph, names.values(), layout)
         self._owned = {
             layer.weight_name(weight.name): (layer, weight)
@@ -109,11 +113,15 @@ class PlanMaker:
         """
         called = {self._weights.get(self.names[key]): key for key in unexpected}
         found = {name: called[name] for name in missing if name in called}
+        if not self._is_by_structure:
+            return {name: (key, "same name") for name, key in found.items()}
         weights = _by_rank({n: self._owned[n][1].shape for n in missing if n not in found})
         keys = _by_rank({k: self.shapes[k] for k in unexpected if k not in found.values()})
         for rank, names in weights.items():
-            if len(names) == len(keys.get(rank, ())) == 1:
-                found[names[0]] = keys[rank][0]
+            alone = keys.get(rank, [])
+            # A tensor that fits in size was not bound for another reason.
+            if len(names) == len(alone) == 1 and not self.fits(alone[0], names[0]):
+                found[names[0]] = alone[0]
         return {
             name: (key, "same name" if name in called else "the only one left")
             for name, key in found.items()

@@ -264,6 +264,8 @@ def _record(plan: Plan, matching: Matching) -> tuple[AppliedPolicy, ...]:
         note = f"bound {count} as `{matching.mapping}` says"
         return (AppliedPolicy("mapping", matching.mapping.name, (), note),)
     note = f"bound {count} by structure: `archc weights match` shows how"
+    left = [f"`{shown(m.key)}` for `{m.weight}`" for m in plan.misfits if m.why != "same name"]
+    note += f", and took {', '.join(left)}, of other sizes" if left else ""
     policy = "match" if "order of the file" not in reasons else "match by order"
     return (AppliedPolicy(policy, matching.mode, (), note),)
 

@@ -72,7 +72,8 @@ def plan_mapped(
     found = _Checks(mapping, reporter)
     found.spec(graph.variant or graph.name)
     found.file(names_digest(shapes))
-    found.pairs(list(graph.owned_weights()), list(shapes))
+    if not found.failed:  # else no line would hold
+        found.pairs(list(graph.owned_weights()), list(shapes))
     if found.failed:
         return FAILED
     listed = frozenset(mapping.ignored)

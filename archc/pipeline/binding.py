@@ -14,7 +14,6 @@ from archc.graph.graph import AppliedPolicy, BoundGraph, Graph
 from archc.language.library import nowhere
 from archc.language.tree import shown
 from archc.matching.options import BY_RULES, MODES
-from archc.pipeline.matching import rules_of
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind import bind_checkpoint, bind_features
@@ -84,6 +83,8 @@ def bind_weights(
     layout: str | None = checkpoint.layout
     applied: tuple[AppliedPolicy, ...] = ()
     if policies.match != BY_RULES.mode or policies.mapping is not None:
+        from archc.pipeline.matching import rules_of
+
         planned = rules_of(network, checkpoint, policies, spare, reporter)
         if isinstance(planned, Failed):
             return FAILED

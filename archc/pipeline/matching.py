@@ -40,7 +40,7 @@ _CHOICES_SHOWN = 12
 _KEYS_SHOWN = 6
 
 
-_SIZES_SHOWN = 20
+_SIZES_SHOWN = 8
 
 
 class PlannedNetwork(NamedTuple):

@@ -192,7 +192,7 @@ def test_convert_says_what_it_wrote(run: Run, file: Path) -> None:
 def test_a_mistake_is_a_diagnostic_and_nothing_is_written(
     run: Run, file: Path, command: list[str]
 ) -> None:
-    Path("bad.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
+    (file.parent / "bad.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
     Path("out.npz").write_bytes(b"before")
     before = sorted(file.parent.iterdir())
     ran = run("weights", *command)

@@ -153,16 +153,16 @@ def test_models_of_other_programs_are_left_alone_but_for_their_weights(
 
 
 @pytest.mark.parametrize(
-    ("model", "weights"),
+    ("given", "weights"),
     [("bad.pt", "other.safetensors"), ("model.onnx", "bad.pt"), ("none.onnx", "other.safetensors")],
 )
+@pytest.mark.usefixtures("model")
 def test_a_file_that_is_none_is_a_diagnostic(
-    run: Run, tmp_path: Path, model: str, weights: str, request: pytest.FixtureRequest
+    run: Run, tmp_path: Path, given: str, weights: str
 ) -> None:
-    request.getfixturevalue("model")
-    Path("bad.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
+    (tmp_path / "bad.pt").write_bytes(b"\x80\x04cos\nsystem\n(S'touch canary'\ntR.")
     before = sorted(tmp_path.iterdir())
-    ran = run("weights", "swap", model, weights, "-o", "out.onnx")
+    ran = run("weights", "swap", given, weights, "-o", "out.onnx")
     assert (ran.status, ran.out) == (1, "")
     assert ran.err.startswith("error[")
     assert ran.err.endswith("\n1 error\n")

@@ -127,7 +127,7 @@ layers:
       - left: {conv: 8, kernel: 3}
       - right: {conv: 8, kernel: 3}
 """)
-    for names in (["a", "b"], ["conv_5", "conv_6"]):
+    for names in (["a", "b"], ["b", "a"], ["conv_5", "conv_6"]):
         tensors = file_of(graph, called(layers_of(graph), names))
         assert not plan_of(graph, tensors, is_by_order=True).matches
 
@@ -145,6 +145,78 @@ layers:
     plan = plan_of(graph, file_of(graph, names))
     assert wrong(plan, names) == []
     assert open_layers(plan) == {"up4", "up3"}
+
+
+def test_numbers_are_not_believed_where_sizes_show_that_they_run_backwards() -> None:
+    graph = graph_of("""
+input: {image: [8, 16, 16]}
+layers:
+  out1: {conv: 8, kernel: 3}
+  out2: {conv: 8, kernel: 3}
+  lateral1: {conv: 4, kernel: 3}
+  lateral2: {conv: 8, kernel: 3}
+""")
+    names = called(layers_of(graph), ["fpn.2", "fpn.1", "inner.2", "inner.1"])
+    for tensors in (file_of(graph, names), sorted_file(file_of(graph, names))):
+        plan = plan_of(graph, tensors)
+        assert set(bound_layers(plan)) == {"lateral1", "lateral2"}
+        assert open_layers(plan) == {"out1", "out2"}
+
+
+CHAIN_OF_NORMS = """
+input: {image: [8, 16, 16]}
+layers:
+  p: [batch_norm]
+  q: [batch_norm, batch_norm, batch_norm]
+"""
+
+
+def test_modules_of_as_many_layers_are_not_the_same_for_that() -> None:
+    graph = graph_of(CHAIN_OF_NORMS)
+    names = called(layers_of(graph), ["u.norm1", "u.norm2", "u.norm3", "v"])
+    for tensors in (file_of(graph, names), sorted_file(file_of(graph, names))):
+        assert wrong(plan_of(graph, tensors), names) == []
+
+
+def test_what_is_only_left_over_is_not_bound_for_that() -> None:
+    """A network of conv and norm by blocks, in a file that has norm and conv by blocks."""
+    graph = graph_of("""
+input: {image: [8, 16, 16]}
+layers:
+  first: batch_norm
+  block1: [{conv: 8, kernel: 3}, batch_norm]
+  block2: [{conv: 8, kernel: 3}, batch_norm]
+  last: {conv: 5, kernel: 3}
+""")
+    there = ["m.1.norm", "m.1.conv", "m.2.norm", "m.2.conv", "tail", "top"]
+    names = called(layers_of(graph), there)
+    for tensors in (file_of(graph, names), sorted_file(file_of(graph, names))):
+        plan = plan_of(graph, tensors)
+        assert wrong(plan, names) == []
+        assert "first" in open_layers(plan)
+
+
+def test_a_word_on_the_other_side_contradicts_numbers() -> None:
+    graph = graph_of("""
+input: {image: [8, 16, 16]}
+layers:
+  unit1_stem: {conv: 8, kernel: 3}
+  unit2_tail: {conv: 8, kernel: 3}
+""")
+    rightly = called(layers_of(graph), ["part1.stem", "part2.tail"])
+    assert bound_layers(plan_of(graph, file_of(graph, rightly))) == rightly
+    crossed = called(layers_of(graph), ["part1.tail", "part2.stem"])
+    plan = plan_of(graph, file_of(graph, crossed))
+    assert not plan.matches
+    assert "`unit1_stem` is `stem`, and `part1.tail` is not" in plan.choices[0].reason
+
+
+def test_a_tensor_of_the_very_name_contradicts_another() -> None:
+    graph = graph_of(CHAIN)
+    tensors = file_of(graph, called(layers_of(graph), ["conv2", "conv5", "conv6"]))
+    plan = plan_of(graph, tensors)
+    assert not plan.matches
+    assert plan.choices[0].reason == "the file has another `conv2`"
 
 
 @pytest.mark.parametrize("first", [0, 2, 7])

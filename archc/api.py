@@ -12,6 +12,7 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Graph
 from archc.pipeline import (
     DEFAULT_OPSET,
+    FOR_INFERENCE,
     BuildResult,
     Choices,
     Network,
@@ -109,6 +110,7 @@ def build(
     opset: int = DEFAULT_OPSET,
     external_data: bool | None = None,
     policies: WeightPolicies = AS_IT_IS,
+    optimization: int = FOR_INFERENCE,
     progress: Progress | None = None,
 ) -> BuildResult:
     """Compiles a spec to an ONNX model, in a file or a binary stream.
@@ -124,6 +126,7 @@ def build(
         opset: the version of the ONNX operators.
         external_data: whether weights lie in a second file; None only where they must.
         policies: what to do where the checkpoint does not fit the network.
+        optimization: 1 for what gives the same and does less, 0 for the spec one to one.
         progress: told the bytes written and the bytes in all.
 
     Raises:
@@ -139,7 +142,8 @@ def build(
         return build_model(
             loaded, target, reporter, choices=choices, seed=seed, opset=opset,
             weights=Path(weights) if weights is not None else None,
-            external_data=external_data, policies=policies, progress=progress,
+            external_data=external_data, policies=policies, optimization=optimization,
+            progress=progress,
         )  # fmt: skip
 
     return _or_raise(run)
@@ -155,6 +159,7 @@ def build_bytes(
     seed: int = 0,
     opset: int = DEFAULT_OPSET,
     policies: WeightPolicies = AS_IT_IS,
+    optimization: int = FOR_INFERENCE,
 ) -> bytes:
     """Compiles a spec to the bytes of an ONNX model; the arguments are those of `build`.
 
@@ -164,7 +169,7 @@ def build_bytes(
     stream = io.BytesIO()
     build(
         spec, stream, weights=weights, variant=variant, settings=settings, outputs=outputs,
-        seed=seed, opset=opset, policies=policies,
+        seed=seed, opset=opset, policies=policies, optimization=optimization,
     )  # fmt: skip
     return stream.getvalue()
 

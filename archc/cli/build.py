@@ -80,6 +80,22 @@ _Seed: TypeAlias = Annotated[
 ]
 
 
+_Optimization: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "-O",
+        metavar="LEVEL",
+        min=0,
+        max=1,
+        help="0: the spec one to one, every weight under its name; 1: what gives the same and does "
+        "less.",
+    ),
+]
+_Explain: TypeAlias = Annotated[
+    bool, typer.Option("--explain", help="Say what the optimization has done, and left.")
+]
+
+
 @app.command()
 def build(
     spec: SpecArgument,
@@ -100,6 +116,8 @@ def build(
     match: MatchOption = "rules",
     mapping: MappingOption = None,
     by_order: ByOrderOption = False,
+    optimization: _Optimization = 1,
+    explain: _Explain = False,
 ) -> None:
     """Compile a spec to an ONNX model."""
     from archc.pipeline import DEFAULT_OPSET, build_model, load_spec
@@ -134,12 +152,19 @@ def build(
                 mapping,
                 by_order,
             ),
+            optimization=optimization,
             progress=progress,
         )
     end_on_errors(reporter)
     if isinstance(result, Failed):
         raise typer.Exit(SPEC_ERRORS)
-    _report(result, is_aside=not isinstance(target, Path))
+    is_aside = not isinstance(target, Path)
+    _report(result, is_aside=is_aside)
+    if explain:
+        from archc.cli.explained_build import lines_of
+
+        for line in lines_of(result):
+            (put_aside if is_aside else put)(line)
 
 
 def _target(output: str | None, name: str) -> Path | BinaryIO:

@@ -39,6 +39,20 @@ def pack(values: object, dtype: DType) -> tuple[tuple[int, ...], bytes]:
     return tuple(dims), data
 
 
+def unpack_integers(data: bytes) -> list[int]:
+    """The numbers that int64 bytes hold.
+
+    >>> unpack_integers(pack([1, -1], DType.INT64)[1])
+    [1, -1]
+    """
+    return list(struct.unpack(f"<{len(data) // 8}q", data))
+
+
+def unpack_float(data: bytes, dtype: DType) -> float:
+    """The one number that the bytes of a float32 or float16 scalar hold."""
+    return float(struct.unpack(f"<{_CODES[dtype]}", data)[0])
+
+
 def _flatten(values: object, dims: list[int], numbers: list[Number]) -> None:
     if not dims:
         if not isinstance(values, int | float):

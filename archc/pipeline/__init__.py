@@ -1,16 +1,17 @@
 """The stages in order. Read this package first.
 
     spec.yaml ─ parse ─► Tree ─ read ─► SpecFile ─ elaborate ─► Graph ─ bind ─► BoundGraph
-              ─ lower ─► ModelDef ─ write ─► model.onnx ─ deploy ─► package for a server
+              ─ lower ─► ModelDef ─ rewrite ─► ModelDef ─ write ─► model.onnx
 
 `reading` goes from a name to a spec, `networks` from there to a typed graph, `building` to a
-model, `deploying` to a package. Every mistake on the way is a diagnostic in the reporter, and
-nothing is written then. `archc.api` wraps these functions for Python programs and raises
-`SpecError` instead.
+model, `deploying` to a package for a server. Every mistake on the way is a diagnostic in the
+reporter, and nothing is written then. `archc.api` wraps these functions for Python programs and
+raises `SpecError` instead.
 """
 
 from archc.pipeline.building import (
     DEFAULT_OPSET,
+    FOR_INFERENCE,
     BuildResult,
     build_model,
     check_form,
@@ -28,6 +29,7 @@ from archc.pipeline.reading import Spec, SpecName, load_spec, read_spec
 
 __all__ = [
     "DEFAULT_OPSET",
+    "FOR_INFERENCE",
     "BuildResult",
     "Choices",
     "Network",

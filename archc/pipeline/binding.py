@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
@@ -17,12 +18,12 @@ from archc.matching.options import BY_RULES, MODES
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind import bind_checkpoint, bind_features
-from archc.weights.checkpoint import Checkpoint, file_place
+from archc.weights.checkpoint import ONNX_MODEL, Checkpoint, file_place
 from archc.weights.policies import AS_IT_IS, DROP, HEADS, STEMS, WeightPolicies
 
 CHOICE = Rule(
     "weights/policy", "a policy for weights is none",
-    "each way to make a checkpoint fit has a name",
+    "Each way to make a checkpoint fit has a name.",
 )  # fmt: skip
 NO_WEIGHTS = Rule(
     "weights/policy-without-checkpoint",
@@ -58,7 +59,7 @@ def check_policies(
             helps = did_you_mean(choice, known)
             failed = reporter.error(CHOICE, message, nowhere(f"--{option} {choice}"), helps=helps)
     if policies.by_order and policies.match != "auto":
-        message = "`by_order` is for `match: auto`, which asks for what structure tells"
+        message = "`by_order` decides what `match: auto` leaves open, and nothing else"
         helps = ("write `--match auto --by-order`",)
         failed = reporter.error(CHOICE, message, nowhere("--by-order"), helps=helps)
     if policies != AS_IT_IS and not has_weights:
@@ -80,6 +81,8 @@ def bind_weights(
     """The network with its weights from a checkpoint, and from the seed where policies say so."""
     graph, rules = network.graph, network.rules
     place, spare = file_place(checkpoint.path), spare_weights(graph, spec, choices)
+    if isinstance(_check_unfolded(checkpoint, reporter), Failed):
+        return FAILED
     layout: str | None = checkpoint.layout
     applied: tuple[AppliedPolicy, ...] = ()
     if policies.match != BY_RULES.mode or policies.mapping is not None:
@@ -107,6 +110,17 @@ def bind_weights(
         spare=spare, layout=layout, policies=policies, applied=applied, seed=seed,
     )  # fmt: skip
     return FAILED if isinstance(bound, Failed) else BoundNetwork(network, bound)
+
+
+def _check_unfolded(checkpoint: Checkpoint, reporter: Reporter) -> Failed | None:
+    if checkpoint.format != ONNX_MODEL:
+        return None
+    from archc.onnx_io.reader import read_metadata
+    from archc.pipeline.folded import check_unfolded
+    from archc.runtime.metadata import parse_metadata
+
+    record = parse_metadata(read_metadata(Path(checkpoint.path)))
+    return check_unfolded(record, checkpoint.path, reporter)
 
 
 def spare_weights(graph: Graph, spec: Spec, choices: Choices) -> Collection[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -13,7 +13,7 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import BoundGraph, Graph
 from archc.language.library import nowhere
 from archc.language.tree import shown
-from archc.onnx_io.atomic import OUTPUT
+from archc.onnx_io.atomic import OUTPUT, unwritten
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.weights.policies import AS_IT_IS, WeightPolicies
@@ -22,14 +22,18 @@ if TYPE_CHECKING:
     from archc.language.weight_rules import WeightRules
     from archc.onnx_io.model import ModelDef
     from archc.onnx_io.writer import Progress, WriteResult
+    from archc.rewrites import Rewritten
     from archc.weights.checkpoint import Checkpoint
 
 OPSET = Rule(
     "build/opset", "an opset is not one that is written",
-    "operators differ from version to version; these are the tested ones",
+    "Operators differ from version to version; these are the tested ones.",
 )  # fmt: skip
 
 DEFAULT_OPSET = 17
+
+AS_WRITTEN, FOR_INFERENCE = 0, 1
+"""The levels of optimization: the spec one to one, or what gives the same and does less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class BuildResult:
         notes: what was decided in reading the checkpoint, and what policies have changed.
         warnings: what the compiler warns of.
         drawn: the weights that policies drew, where the others come from a checkpoint.
+        lowered: the model as the spec has it, one to one; its weights are closed.
+        rewritten: what rewrites have made of it, where they were wanted.
     """
 
     graph: Graph
@@ -59,6 +65,8 @@ class BuildResult:
     notes: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = ()
     drawn: tuple[str, ...] = ()
+    lowered: ModelDef | None = None
+    rewritten: Rewritten | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,7 @@ class LoweredModel:
     Attributes:
         network: the network.
         bound: its graph with the sources of its weights.
-        model: the ONNX form.
+        model: the ONNX form, one to one.
         notes: what was decided in reading the checkpoint.
         checkpoint_path: the file that the weights are read from, if there is one.
     """
@@ -121,7 +129,8 @@ def _network(spec: Spec, reporter: Reporter, choices: Choices, opset: int) -> Ne
     if opset not in OPSETS:
         first, last = min(OPSETS), max(OPSETS)
         message = f"opset {opset} is not written; {first} to {last} are"
-        return reporter.error(OPSET, message, nowhere(f"--opset {opset}"))
+        helps = (f"leave `--opset` out: the opset is {DEFAULT_OPSET} then",)
+        return reporter.error(OPSET, message, nowhere(f"--opset {opset}"), helps=helps)
     return elaborate_network(spec, choices, reporter)
 
 
@@ -183,6 +192,7 @@ def build_model(
     opset: int = DEFAULT_OPSET,
     external_data: bool | None = None,
     policies: WeightPolicies = AS_IT_IS,
+    optimization: int = FOR_INFERENCE,
     progress: Progress | None = None,
 ) -> BuildResult | Failed:
     """What was written for a spec; on a mistake nothing is, and the target is as it was."""
@@ -192,8 +202,10 @@ def build_model(
     with opened as lowered:
         if isinstance(lowered, Failed):
             return FAILED
+        rewritten = None if optimization == AS_WRITTEN else for_inference(lowered.model)
         written = write_lowered(
-            lowered.model, target, reporter, external_data=external_data, progress=progress,
+            lowered.model if rewritten is None else rewritten.model, target, reporter,
+            external_data=external_data, progress=progress,
             checkpoint_path=lowered.checkpoint_path,
         )  # fmt: skip
     if isinstance(written, Failed):
@@ -202,8 +214,23 @@ def build_model(
     return BuildResult(
         lowered.bound.graph, path, written.external_path, written.bytes_written,
         written.weights_digest, lowered.bound.is_trained, lowered.bound.seed, lowered.notes,
-        reporter.diagnostics, lowered.bound.drawn,
+        reporter.diagnostics, lowered.bound.drawn, lowered.model, rewritten,
     )  # fmt: skip
+
+
+def for_inference(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
+    """A lowered model after the rewrites, which records what was folded.
+
+    Args:
+        model: as it was lowered.
+        keep: names of values that are wanted beside the outputs.
+    """
+    from archc.rewrites import rewrite
+    from archc.runtime.metadata import ModelRecord, format_metadata
+
+    found = rewrite(model, keep)
+    record = format_metadata(ModelRecord(folded=found.folded))
+    return found._replace(model=replace(found.model, metadata={**model.metadata, **record}))
 
 
 def write_lowered(
@@ -232,8 +259,8 @@ def write_lowered(
             from archc.weights.readers import report_unreadable
 
             return report_unreadable(error, checkpoint_path, reporter)
-        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
-        return reporter.error(OUTPUT, message, place)
+        message, helps = unwritten(error, target if isinstance(target, Path) else None)
+        return reporter.error(OUTPUT, message, place, helps=helps)
 
 
 def check_form(graph: Graph, opset: int = DEFAULT_OPSET) -> None:

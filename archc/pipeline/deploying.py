@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.library import nowhere
-from archc.pipeline.building import DEFAULT_OPSET, open_lowered
+from archc.pipeline.building import DEFAULT_OPSET, for_inference, open_lowered
 from archc.pipeline.networks import Choices, elaborate_network
 from archc.pipeline.reading import Spec, SpecName, load_spec
 
@@ -65,7 +65,10 @@ def deploy_model(
             if isinstance(layer, Failed):
                 return FAILED
             request = replace(request, features=layer)
-        return write_package(lowered.model, request, place, reporter, progress=progress)
+        values = lowered.model.layer_values
+        wanted = [values[request.features]] if request.features in values else []
+        model = for_inference(lowered.model, wanted).model
+        return write_package(model, request, place, reporter, progress=progress)
 
 
 def _written_layer(

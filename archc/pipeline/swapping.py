@@ -16,12 +16,13 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.weight import WeightSource
 from archc.language.library import nowhere
 from archc.language.regular import Pattern
-from archc.onnx_io.atomic import OUTPUT
+from archc.onnx_io.atomic import OUTPUT, unwritten
 from archc.onnx_io.external_files import external_files
 from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.model_file import open_model_file
 from archc.onnx_io.reader import read_metadata
 from archc.onnx_io.writer import Progress, WriteResult, write_model
+from archc.pipeline.folded import check_unfolded
 from archc.runtime.metadata import DIGEST_KEY, PREFIX, ModelRecord, parse_metadata
 from archc.weights import onnx_source
 from archc.weights.checkpoint import Checkpoint, file_place
@@ -39,6 +40,7 @@ MISMATCH = Rule(
 )
 
 _LISTED = 20
+_SIZES, _TYPE = "of other sizes", "of another type"
 _TRAINED, _SEED, _POLICIES = f"{PREFIX}trained", f"{PREFIX}seed", f"{PREFIX}policies"
 _COUNTER = "num_batches_tracked"
 """PyTorch's count of training steps, which no model has."""
@@ -93,13 +95,16 @@ def swap_weights(
     """A model written with other weights; on a mistake the target is as it was.
 
     Reports:
-        swap/mismatch once, listing all that does not fit; build/output, build/too-large; and what
-        the readers of models and of checkpoints report.
+        weights/folded; swap/mismatch once, listing all that does not fit; build/output,
+        build/too-large; and what the readers of models and of checkpoints report.
     """
     opened = open_model_file(model, reporter)
     if isinstance(opened, Failed):
         return FAILED
     with opened:
+        record = parse_metadata(opened.model.metadata)
+        if isinstance(check_unfolded(record, str(model), reporter), Failed):
+            return FAILED
         checkpoint = open_checkpoint(weights, reporter)
         if isinstance(checkpoint, Failed):
             return FAILED
@@ -138,7 +143,7 @@ def _kept(
     lists = {
         "missing": [f"`{shown(name)}`" for name in missing if name not in kept],
         "unexpected": [f"`{shown(name)}`" for name in extra],
-        "of other sizes or another type": _unlike(wanted, checkpoint),
+        **_unlike(wanted, checkpoint),
     }
     if any(lists.values()):
         return _mismatch(lists, checkpoint, reporter)
@@ -152,14 +157,17 @@ def _matches(name: str, patterns: Sequence[Pattern]) -> bool:
     return any(pattern.fullmatch(name) is not None for pattern in patterns)
 
 
-def _unlike(wanted: Mapping[str, InitializerDef], checkpoint: Checkpoint) -> list[str]:
-    lines = []
+def _unlike(
+    wanted: Mapping[str, InitializerDef], checkpoint: Checkpoint
+) -> Mapping[str, Sequence[str]]:
+    lines: dict[str, list[str]] = {_SIZES: [], _TYPE: []}
     for name, weight in wanted.items():
         source = checkpoint.tensors.get(name)
         if source is None:
             continue
         if tuple(source.shape) != weight.dims or source.dtype != weight.dtype.value:
-            lines.append(
+            what = _TYPE if tuple(source.shape) == weight.dims else _SIZES
+            lines[what].append(
                 f"`{shown(name)}` is {source.dtype} {list(source.shape)} in the file, "
                 f"the model has {weight.dtype.value} {list(weight.dims)}"
             )
@@ -175,7 +183,9 @@ def _mismatch(
         if len(items) > _LISTED:
             notes.append(f"{what}: {len(items) - _LISTED} more")
     helps = []
-    if lists["of other sizes or another type"]:
+    if lists[_SIZES]:
+        helps.append("build another model of the spec: `archc build SPEC --weights FILE`")
+    if lists[_TYPE]:
         helps.append("`archc weights convert IN OUT --dtype TYPE` changes element types")
     if lists["missing"]:
         helps.append("leave tensors of the model as they are with `--keep PATTERN`")
@@ -280,5 +290,5 @@ def _write(
     except TensorReadError as error:
         return report_unread(error, checkpoint_path, reporter)
     except OSError as error:
-        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
-        return reporter.error(OUTPUT, message, place)
+        message, helps = unwritten(error, target)
+        return reporter.error(OUTPUT, message, place, helps=helps)

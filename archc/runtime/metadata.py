@@ -59,6 +59,7 @@ class ModelRecord:
         probabilities: the outputs that are probabilities already.
         inputs: the inputs, in order.
         policies: what was decided where the checkpoint did not fit as it was.
+        folded: for each layer whose weights have taken in other layers, those layers.
         damaged: the keys whose values cannot be read, in order.
     """
 
@@ -75,6 +76,7 @@ class ModelRecord:
     probabilities: frozenset[str] = frozenset()
     inputs: tuple[ModelInput, ...] = ()
     policies: tuple[PolicyRecord, ...] = ()
+    folded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
 
     @property
@@ -113,6 +115,7 @@ class _Policy(BaseModel):
 _POLICIES = TypeAdapter(tuple[_Policy, ...])
 _INPUTS = TypeAdapter(tuple[_Input, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
+_FOLDED = TypeAdapter(dict[str, tuple[str, ...]])
 _VALUES = TypeAdapter(dict[str, JsonValue])
 _PREPROCESS = TypeAdapter(Preprocess)
 _FLAG = TypeAdapter(bool)
@@ -126,6 +129,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
     probabilities = reader.json("ends_in_softmax", _NAMES)
     inputs = reader.json("inputs", _INPUTS)
     policies = reader.json("policies", _POLICIES)
+    folded = reader.json("folded", _FOLDED)
     return ModelRecord(
         version=reader.text("version"),
         spec=reader.text("spec"),
@@ -139,6 +143,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
         seed=reader.json("seed", _SEED),
         probabilities=frozenset(probabilities or ()),
         inputs=tuple(_model_input(entry) for entry in inputs or ()),
+        folded=folded or {},
         policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in policies or ()),
         damaged=tuple(reader.damaged),
     )
@@ -163,6 +168,7 @@ def format_metadata(record: ModelRecord) -> dict[str, str]:
         "ends_in_softmax": _json(sorted(record.probabilities) or None),
         "inputs": _json([_input_json(entry) for entry in record.inputs] or None),
         "policies": _json([policy._asdict() for policy in record.policies] or None),
+        "folded": _json(dict(record.folded) or None),
     }
     return {PREFIX + key: value for key, value in values.items() if value is not None}
 

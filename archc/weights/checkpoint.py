@@ -16,6 +16,10 @@ Layout: TypeAlias = Literal["torch", "keras"]
 """How weights lie and what they are called."""
 
 
+ONNX_MODEL = "ONNX model"
+"""The format of a model that weights are taken from."""
+
+
 class Contents(NamedTuple):
     """What a reader found: see `Checkpoint`."""
 

@@ -20,6 +20,7 @@ from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.model_file import ModelFile, open_model_file
 from archc.onnx_io.stored_file import Stretches
 from archc.onnx_io.tensor_file import StoredElements
+from archc.weights.checkpoint import ONNX_MODEL
 from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.elements import ELEMENT_TYPES
 from archc.weights.refusal import TOO_MANY, CheckpointError
@@ -33,8 +34,9 @@ from archc.weights.state_dict import (
 )
 from archc.weights.stored_tensor import StoredTensor, contiguous_strides
 
-FORMAT = "ONNX model"
+FORMAT = ONNX_MODEL
 
+_FOLDED = "archc.folded"
 _VERSION, _TRAINED, _SEED = "archc.version", "archc.trained", "archc.seed"
 _SEED_DIGITS = 20
 _CONSTANT = "/"
@@ -129,6 +131,11 @@ def _notes(model: ModelDef, others: tuple[InitializerDef, ...]) -> Iterator[str]
     if others:
         names = listed([other.name for other in others])
         yield f"left out tensors that hold sizes, indices or texts: {names}"
+    if _FOLDED in model.metadata:
+        yield (
+            "layers of the model are folded into others: built with `-O0`, it has every weight "
+            "as it was trained"
+        )
     if model.metadata.get(_TRAINED) == "false":
         seed = model.metadata.get(_SEED, "")
         is_number = seed.isascii() and seed.isdigit() and len(seed) < _SEED_DIGITS

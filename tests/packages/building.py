@@ -110,6 +110,11 @@ def build(
     return Built(archc.build_bytes(write_spec(folder, text), weights=checkpoint, **choices))
 
 
+def build_one_to_one(folder: Path, text: str, **given: Any) -> Built:
+    """The model of a spec without rewrites, in which every weight has its own name."""
+    return build(folder, text, optimization=0, **given)
+
+
 def mistakes(
     folder: Path, text: str, *, weights: Mapping[str, NDArray[Any]] | None = None, **choices: Any
 ) -> list[archc.Diagnostic]:

@@ -17,6 +17,7 @@ from tests.packages.building import (
     Arrays,
     assert_close,
     build,
+    build_one_to_one,
     draw_image,
     draw_weights,
     mistakes,
@@ -81,7 +82,7 @@ def test_every_format_gives_the_same_model(write: Writer, tmp_path: Path) -> Non
 
 
 def test_weights_are_those_of_the_checkpoint(tmp_path: Path) -> None:
-    model = build(tmp_path, NET, weights=dict(reversed(WEIGHTS.items())))
+    model = build_one_to_one(tmp_path, NET, weights=dict(reversed(WEIGHTS.items())))
     assert_close(model.run(image=IMAGE)["output"], answer(WEIGHTS))
     for name, array in WEIGHTS.items():
         assert np.array_equal(model.weights[name], array)
@@ -105,7 +106,7 @@ def test_bfloat16_is_the_upper_half_of_float32(tmp_path: Path) -> None:
 
 def test_float16_networks_take_float32_checkpoints(tmp_path: Path) -> None:
     half = NET.replace("image: [2, H, W]", "image: {shape: [2, H, W], dtype: float16}")
-    model = build(tmp_path, half, weights=WEIGHTS)
+    model = build_one_to_one(tmp_path, half, weights=WEIGHTS)
     for name, array in WEIGHTS.items():
         assert np.array_equal(model.weights[name], array.astype(np.float16))
 
@@ -127,9 +128,9 @@ def test_views_of_a_shared_storage_are_read_as_torch_sees_them(tmp_path: Path) -
 )  # fmt: skip
 def test_axes_of_size_1_may_differ(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
     stored = WEIGHTS | {name: WEIGHTS[name].reshape(shape)}
-    model = build(tmp_path, NET, weights=stored)
+    model = build_one_to_one(tmp_path, NET, weights=stored)
     assert model.weights[name].shape == SHAPES[name]
-    assert model.content == build(tmp_path, NET, weights=WEIGHTS).content
+    assert model.content == build_one_to_one(tmp_path, NET, weights=WEIGHTS).content
 
 
 def test_wanted_axes_of_size_1_may_be_missing(tmp_path: Path) -> None:
@@ -167,7 +168,7 @@ class TestRules:
     ) -> None:
         stored = {renamed.get(name, name): array for name, array in WEIGHTS.items()}
         spec = self.rules(text)
-        built = build(tmp_path, spec, weights=stored)
+        built = build_one_to_one(tmp_path, spec, weights=stored)
         assert_close(built.run(image=IMAGE)["output"], answer(WEIGHTS))
         assert {*built.weights} >= {*SHAPES}
 

@@ -12,8 +12,11 @@ import pytest
 import archc
 from archc.layers.catalog import op_names
 from tests.packages.building import (
+    Arrays,
+    Built,
     assert_close,
     build,
+    build_one_to_one,
     draw_image,
     draw_weights,
     mistakes,
@@ -45,8 +48,14 @@ def sizes(network: Network) -> Iterator[tuple[int, int]]:
 def check(network: Network, folder: Path, spec: str, opset: int, *found: tuple[int, int]) -> None:
     """Builds a spec and compares what it gives with the network's formula at some sizes."""
     weights = draw_weights(network.weights)
-    model = build(folder, spec, weights=weights or None, opset=opset)
-    onnx.checker.check_model(model.proto, full_check=True)
+    for optimization in (0, 1):
+        model = build(folder, spec, weights=weights or None, opset=opset, optimization=optimization)
+        onnx.checker.check_model(model.proto, full_check=True)
+        check_answers(network, model, weights, *found)
+
+
+def check_answers(network: Network, model: Built, weights: Arrays, *found: tuple[int, int]) -> None:
+    """Compares what a model gives with the network's formula at some sizes."""
     for height, width in found:
         image = draw_image(3, network.channels, height, width)
         (given,) = model.run(image=image).values()
@@ -122,7 +131,9 @@ def test_the_networks_have_every_op(tmp_path: Path) -> None:
 def test_zeros_are_folded_into_convolutions_and_not_into_pools(
     layers: str, is_folded: bool, tmp_path: Path
 ) -> None:
-    model = build(tmp_path, f"input: {{image: [1, H, W]}}\nlayers: [{{pad: 1}}, {layers}]")
+    model = build_one_to_one(
+        tmp_path, f"input: {{image: [1, H, W]}}\nlayers: [{{pad: 1}}, {layers}]"
+    )
     zero = model.weights["0/constant_value"]
     assert zero == 0
     # ONNX Runtime folds a zero whose bytes are all 0, and takes it for less than every number.

@@ -12,6 +12,7 @@ from tests.packages.building import (
     Arrays,
     assert_close,
     build,
+    build_one_to_one,
     draw_image,
     draw_weights,
     mistakes,
@@ -79,7 +80,7 @@ def numbered(stored: Arrays) -> Arrays:
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_names_and_axes_become_ours(dtype: str, tmp_path: Path) -> None:
     stored = {name: array.astype(dtype) for name, array in STORED.items()}
-    built = build(tmp_path, NET + KERAS, weights=stored)
+    built = build_one_to_one(tmp_path, NET + KERAS, weights=stored)
     whole = {name: array.astype(np.float32) for name, array in stored.items()}
     assert_close(built.run(image=IMAGE)["output"], answer(whole))
     kernel = whole["conv.kernel"].transpose(3, 2, 0, 1)

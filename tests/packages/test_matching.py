@@ -13,6 +13,7 @@ from archc.runtime.metadata import PolicyRecord, parse_metadata
 from tests.packages.building import (
     Built,
     build,
+    build_one_to_one,
     mistakes,
     rules,
 )
@@ -76,7 +77,7 @@ class TestBuild:
         (error,) = mistakes(tmp_path, NET, weights=weights, settings=settings, policies=AUTO)
         assert error.rule.slug == "weights/mismatch"
         drawn = archc.WeightPolicies(match="auto", head="init")
-        built = build(tmp_path, NET, weights=weights, settings=settings, policies=drawn)
+        built = build_one_to_one(tmp_path, NET, weights=weights, settings=settings, policies=drawn)
         assert np.array_equal(built.weights["block2.0.weight"], WEIGHTS["block2.0.weight"])
         assert [p.policy for p in parse_metadata(built.metadata).policies] == ["match", "head"]
 

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from tests.packages import by_numpy as ref
-from tests.packages.building import assert_close, build, draw_image, draw_weights
+from tests.packages.building import (
+    assert_close,
+    build,
+    build_one_to_one,
+    draw_image,
+    draw_weights,
+)
 from tests.packages.by_numpy import Array
 
 IMAGE = draw_image(2, 2, 5, 4)
@@ -146,7 +152,7 @@ layers:
   slope: prelu
   factor: {scale: 0.5}
 """
-        drawn = build(tmp_path, spec).weights
+        drawn = build_one_to_one(tmp_path, spec).weights
         deviation = np.sqrt(2 / (64 * 9))
         assert drawn["he.weight"].std() == pytest.approx(deviation, rel=0.02)
         bound = np.sqrt(6 / (128 * 9 + 64 * 9))

@@ -1,0 +1,82 @@
+"""Rewrites: a model to a model that gives the same and does less, for inference.
+
+Input: a `ModelDef` as it was lowered, one to one with its spec. Output: a `ModelDef`. Afterwards:
+the same inputs and outputs, equal to float rounding; what is folded is a recipe in place of a
+weight, and nothing has been read; a node that does the work of several layers is named `a+b`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import NamedTuple, TypeAlias
+
+from archc.onnx_io.model import ModelDef
+from archc.rewrites.combine import combine
+from archc.rewrites.drop_repeats import drop_repeats
+from archc.rewrites.effect import Effect
+from archc.rewrites.fold_after import fold_after
+from archc.rewrites.fold_before import fold_before
+from archc.rewrites.merge_pads import merge_pads
+from archc.rewrites.operators import Operators
+from archc.rewrites.reshape_weights import reshape_weights
+
+__all__ = ["REWRITES", "Effect", "Rewrite", "Rewritten", "rewrite"]
+
+Apply: TypeAlias = Callable[[Operators], Iterator[Effect]]
+
+
+class Rewrite(NamedTuple):
+    """A rewrite: its name, what it does in a line, and the function that does it."""
+
+    name: str
+    summary: str
+    apply: Apply
+
+
+REWRITES = (
+    Rewrite("reshape-weights", "weights in the shape in which they are used", reshape_weights),
+    Rewrite("fold-after", "norms, scales and shifts into the kernel before them", fold_after),
+    Rewrite("fold-before", "norms, scales and shifts into the kernel after them", fold_before),
+    Rewrite("combine", "products with fixed numbers into one, and sums", combine),
+    Rewrite("merge-pads", "pads of zeros into the convolution after them", merge_pads),
+    Rewrite("drop-repeats", "operators that change nothing behind another", drop_repeats),
+)
+"""In the order in which they run."""
+
+
+class Rewritten(NamedTuple):
+    """A model after the rewrites, and what each has done.
+
+    Attributes:
+        model: the model.
+        effects: for each rewrite by its name, its effects in the order of the network.
+    """
+
+    model: ModelDef
+    effects: dict[str, tuple[Effect, ...]]
+
+    @property
+    def folded(self) -> dict[str, tuple[str, ...]]:
+        """For each layer whose weights have taken in others, those others."""
+        found: dict[str, list[str]] = {}
+        for effects in self.effects.values():
+            for effect in effects:
+                if effect.into is not None:
+                    found.setdefault(_layer(effect.into), []).append(_layer(effect.layer))
+        return {into: tuple(dict.fromkeys(layers)) for into, layers in found.items()}
+
+
+def rewrite(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
+    """The model with fewer operators.
+
+    Args:
+        model: a model that archc has lowered.
+        keep: names of values that are wanted beside the outputs.
+    """
+    operators = Operators(model, keep)
+    effects = {r.name: tuple(r.apply(operators)) for r in REWRITES}
+    return Rewritten(operators.finish(), effects)
+
+
+def _layer(name: str) -> str:
+    return name.partition("+")[0].partition("/")[0]

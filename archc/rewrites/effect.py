@@ -1,0 +1,21 @@
+"""What a rewrite did, and what it had to leave."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Effect(NamedTuple):
+    """One change: the layers that it was about, and what became of them.
+
+    Attributes:
+        layer: the layer that is changed or gone.
+        text: what was done, or why it stays.
+        is_left: whether it stays as it is.
+        into: the layer that does its work now, where another one does.
+    """
+
+    layer: str
+    text: str
+    is_left: bool = False
+    into: str | None = None

@@ -1,0 +1,142 @@
+"""The operators with a kernel, and the products and sums a channel that can be folded into one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from archc.onnx_io.model import InitializerDef, NodeDef
+from archc.rewrites.operators import JOINT, Operators
+from archc.shapes.tensor_type import DType
+from archc.weights.folded import (
+    Affine,
+    FixedAffine,
+    MovedBias,
+    NormAffine,
+    ScaledInputs,
+    Vector,
+)
+
+
+class KernelNode(NamedTuple):
+    """A `Conv`, `ConvTranspose` or `Gemm` whose kernel and bias nothing else uses.
+
+    Attributes:
+        node: the operator.
+        kernel: its initializer, [out, in/groups, …] or transposed [in, out/groups, …].
+        bias: its initializer [out], if it has one.
+        groups: the parts into which its channels fall.
+        is_transposed: whether the kernel has its inputs first.
+    """
+
+    node: NodeDef
+    kernel: InitializerDef
+    bias: InitializerDef | None
+    groups: int
+    is_transposed: bool
+
+    @property
+    def outputs(self) -> int:
+        """The channels that come out."""
+        return self.kernel.dims[1] * self.groups if self.is_transposed else self.kernel.dims[0]
+
+    @property
+    def inputs(self) -> int:
+        """The channels that come in."""
+        return self.kernel.dims[0] if self.is_transposed else self.kernel.dims[1] * self.groups
+
+    @property
+    def rank(self) -> int:
+        """The axes of what comes in and out, the batch included."""
+        return len(self.kernel.dims)
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether zeros come in beside the input."""
+        pads, auto = self.node.attributes.get("pads"), self.node.attributes.get("auto_pad")
+        return bool(auto) or (isinstance(pads, Sequence) and any(pads))
+
+
+def kernel_node(operators: Operators, node: NodeDef) -> KernelNode | None:
+    """The operator as one with a kernel of its own, if it is one."""
+    if node.domain or node.op_type not in ("Conv", "ConvTranspose", "Gemm"):
+        return None
+    kernel = operators.own_initializer(node.inputs[1])
+    has_bias = len(node.inputs) > 2
+    bias = operators.own_initializer(node.inputs[2]) if has_bias else None
+    if kernel is None or (has_bias and bias is None) or not _is_float(kernel):
+        return None
+    if node.op_type == "Gemm" and {**node.attributes} != {"transB": 1}:
+        return None
+    group = node.attributes.get("group", 1)
+    assert isinstance(group, int)
+    return KernelNode(node, kernel, bias, group, node.op_type == "ConvTranspose")
+
+
+def add_bias(operators: Operators, kernel: KernelNode, change: Affine | ScaledInputs) -> str:
+    """The name of a new bias of a kernel that takes in summands."""
+    old, beside = kernel.bias, kernel.kernel
+    moved = MovedBias(None if old is None else vector(old), change, kernel.outputs)
+    if old is not None:
+        return operators.add_initializer(replace(old, source=moved), instead_of=old.name)
+    layer = kernel.node.name.partition(JOINT)[0].partition("/")[0]
+    dims = (kernel.outputs,)
+    return operators.add_initializer(InitializerDef(f"{layer}.bias", beside.dtype, dims, moved))
+
+
+def vector(initializer: InitializerDef) -> Vector:
+    """The numbers of an initializer."""
+    return Vector(initializer.source, initializer.dtype.value)
+
+
+def affine_input(operators: Operators, node: NodeDef) -> str | None:
+    """The value that a batch norm, a product or a sum changes; None where it is another node."""
+    if node.domain:
+        return None
+    if node.op_type == "BatchNormalization":
+        return node.inputs[0]
+    if node.op_type not in ("Mul", "Add"):
+        return None
+    values = [name for name in node.inputs if operators.initializer(name) is None]
+    return values[0] if len(values) == 1 else None
+
+
+def affine_of(operators: Operators, node: NodeDef, count: int, rank: int) -> Affine | None:
+    """What a node does to each of `count` channels, the second of `rank` axes, if it is just that.
+
+    `affine_input` has found the node to be a candidate.
+    """
+    found = [operators.initializer(name) for name in node.inputs]
+    constants = [i for i in found if i is not None]
+    if not all(_is_float(i) for i in constants):
+        return None
+    if node.op_type == "BatchNormalization":
+        epsilon = node.attributes.get("epsilon", 1e-5)
+        if len(constants) != 4 or not isinstance(epsilon, float):
+            return None
+        scale, bias, mean, variance = map(vector, constants)
+        return NormAffine(scale, bias, mean, variance, epsilon, count)
+    if len(constants) != 1 or not goes_along_channels(constants[0].dims, count, rank):
+        return None
+    numbers = vector(constants[0])
+    is_product = node.op_type == "Mul"
+    return FixedAffine(numbers if is_product else None, None if is_product else numbers, count)
+
+
+def goes_along_channels(dims: tuple[int, ...], count: int, rank: int) -> bool:
+    """Whether numbers of these sizes are one a channel, or one for all.
+
+    >>> goes_along_channels((64, 1, 1), 64, 4), goes_along_channels((64,), 64, 4)
+    (True, False)
+    """
+    if len(dims) > rank:
+        return False
+    if all(size == 1 for size in dims):
+        return True
+    aligned = (1,) * (rank - len(dims)) + dims
+    return aligned == (1, count) + (1,) * (rank - 2)
+
+
+def _is_float(initializer: InitializerDef) -> bool:
+    return initializer.dtype in (DType.FLOAT32, DType.FLOAT16)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from archc.diagnostics.errors import ArchcError, InternalError, SpecError
     from archc.graph.graph import Graph
     from archc.pipeline import BuildResult, Spec, Validation
+    from archc.pipeline.precision import Precision
     from archc.weights.policies import WeightPolicies
 
 _HOMES = {
@@ -43,6 +44,7 @@ _HOMES = {
     "Graph": "archc.graph.graph",
     "InternalError": "archc.diagnostics.errors",
     "Package": "archc.deploy.package",
+    "Precision": "archc.pipeline.precision",
     "ServingOptions": "archc.deploy.served",
     "Severity": "archc.diagnostics.diagnostic",
     "Spec": "archc.pipeline",
@@ -67,6 +69,7 @@ __all__ = [
     "Graph",
     "InternalError",
     "Package",
+    "Precision",
     "ServingOptions",
     "Severity",
     "Spec",

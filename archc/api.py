@@ -25,6 +25,7 @@ from archc.pipeline import (
     load_spec,
     validate_spec,
 )
+from archc.pipeline.precision import FLOAT32, Precision
 from archc.weights.policies import AS_IT_IS, WeightPolicies
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def build(
     external_data: bool | None = None,
     policies: WeightPolicies = AS_IT_IS,
     optimization: int = FOR_INFERENCE,
+    precision: Precision = FLOAT32,
     progress: Progress | None = None,
 ) -> BuildResult:
     """Compiles a spec to an ONNX model, in a file or a binary stream.
@@ -127,6 +129,7 @@ def build(
         external_data: whether weights lie in a second file; None only where they must.
         policies: what to do where the checkpoint does not fit the network.
         optimization: 1 for what gives the same and does less, 0 for the spec one to one.
+        precision: whether it computes in sixteen or eight bits, and what those are chosen from.
         progress: told the bytes written and the bytes in all.
 
     Raises:
@@ -143,7 +146,7 @@ def build(
             loaded, target, reporter, choices=choices, seed=seed, opset=opset,
             weights=Path(weights) if weights is not None else None,
             external_data=external_data, policies=policies, optimization=optimization,
-            progress=progress,
+            precision=precision, progress=progress,
         )  # fmt: skip
 
     return _or_raise(run)
@@ -160,6 +163,7 @@ def build_bytes(
     opset: int = DEFAULT_OPSET,
     policies: WeightPolicies = AS_IT_IS,
     optimization: int = FOR_INFERENCE,
+    precision: Precision = FLOAT32,
 ) -> bytes:
     """Compiles a spec to the bytes of an ONNX model; the arguments are those of `build`.
 
@@ -170,6 +174,7 @@ def build_bytes(
     build(
         spec, stream, weights=weights, variant=variant, settings=settings, outputs=outputs,
         seed=seed, opset=opset, policies=policies, optimization=optimization,
+        precision=precision,
     )  # fmt: skip
     return stream.getvalue()
 

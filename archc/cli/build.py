@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, TypeAlias
 
 import typer
 
@@ -18,6 +18,14 @@ from archc.cli.policy_options import (
     PrefixOption,
     StemOption,
 )
+from archc.cli.precision_options import (
+    CalibrateOption,
+    HalfOutsideOption,
+    MethodOption,
+    MinAgreementOption,
+    PortableOption,
+    PrecisionOption,
+)
 from archc.cli.progress import Progress
 from archc.cli.report import SPEC_ERRORS, end_on_errors, show
 from archc.cli.settings import choices
@@ -25,7 +33,9 @@ from archc.cli.terminal import put, put_aside, say
 from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
-    from archc.pipeline import BuildResult
+    from archc.pipeline import BuildResult, Choices
+    from archc.pipeline.precision import Precision
+    from archc.weights.policies import WeightPolicies
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -117,54 +127,69 @@ def build(
     mapping: MappingOption = None,
     by_order: ByOrderOption = False,
     optimization: _Optimization = 1,
+    precision: PrecisionOption = "fp32",
+    calibrate: CalibrateOption = None,
+    method: MethodOption = "auto",
+    min_agreement: MinAgreementOption = None,
+    portable: PortableOption = False,
+    half_outside: HalfOutsideOption = False,
     explain: _Explain = False,
 ) -> None:
     """Compile a spec to an ONNX model."""
-    from archc.pipeline import DEFAULT_OPSET, build_model, load_spec
+    from archc.pipeline import DEFAULT_OPSET
+    from archc.pipeline.precision import Precision
     from archc.weights.policies import WeightPolicies
 
+    policies = WeightPolicies(
+        head, stem, prefix, ema, tuple(allow_missing or ()), tuple(ignore or ()),
+        match, mapping, by_order,
+    )  # fmt: skip
+    wanted = Precision(precision, calibrate, method, min_agreement, portable, half_outside)
+    request = _Request(
+        weights, seed, DEFAULT_OPSET if opset is None else opset, external_data or None, policies,
+        optimization, wanted,
+    )  # fmt: skip
     reporter = Reporter()
     chosen = choices(variant, settings, reporter, outputs)
+    result, is_aside = _build(spec, output, chosen, request, reporter)
+    _report(result, is_aside=is_aside, is_explained=explain)
+
+
+class _Request(NamedTuple):
+    weights: Path | None
+    seed: int
+    opset: int
+    external_data: bool | None
+    policies: WeightPolicies
+    optimization: int
+    precision: Precision
+
+
+def _build(
+    spec: str, output: str | None, chosen: Choices, request: _Request, reporter: Reporter
+) -> tuple[BuildResult, bool]:
+    """What was built, and whether the model itself is on standard output.
+
+    Raises:
+        typer.Exit: there were mistakes, which are shown.
+    """
+    from archc.pipeline import build_model, load_spec
+
     loaded = load_spec(spec, reporter)
     if isinstance(loaded, Failed) or reporter.has_errors:
         show(reporter.diagnostics)
         raise typer.Exit(SPEC_ERRORS)
     name = chosen.variant or loaded.variant or loaded.name
     target = _target(output, name)
-    with Progress(f"writing {name}") as progress:
+    with Progress(f"writing {name}") as progress, Progress(name, str) as steps:
         result = build_model(
-            loaded,
-            target,
-            reporter,
-            choices=chosen,
-            weights=weights,
-            seed=seed,
-            opset=DEFAULT_OPSET if opset is None else opset,
-            external_data=True if external_data else None,
-            policies=WeightPolicies(
-                head,
-                stem,
-                prefix,
-                ema,
-                tuple(allow_missing or ()),
-                tuple(ignore or ()),
-                match,
-                mapping,
-                by_order,
-            ),
-            optimization=optimization,
-            progress=progress,
-        )
+            loaded, target, reporter, choices=chosen, **request._asdict(),
+            progress=progress, step=steps.step,
+        )  # fmt: skip
     end_on_errors(reporter)
     if isinstance(result, Failed):
         raise typer.Exit(SPEC_ERRORS)
-    is_aside = not isinstance(target, Path)
-    _report(result, is_aside=is_aside)
-    if explain:
-        from archc.cli.explained_build import lines_of
-
-        for line in lines_of(result):
-            (put_aside if is_aside else put)(line)
+    return result, not isinstance(target, Path)
 
 
 def _target(output: str | None, name: str) -> Path | BinaryIO:
@@ -176,7 +201,7 @@ def _target(output: str | None, name: str) -> Path | BinaryIO:
     return sys.stdout.buffer
 
 
-def _report(result: BuildResult, *, is_aside: bool) -> None:
+def _report(result: BuildResult, *, is_aside: bool, is_explained: bool) -> None:
     """Says what was written; on standard error where the model itself is on standard output."""
     from archc.analysis.cost import count_macs, count_parameters
     from archc.analysis.readable import readable_bytes
@@ -198,6 +223,10 @@ def _report(result: BuildResult, *, is_aside: bool) -> None:
         f"{count_macs(graph):,} MACs",
         f"  weights  sha256 {result.weights_digest}",
     ]
+    if result.quantized is not None or is_explained:
+        from archc.cli.explained_build import explanation
+
+        lines += explanation(result, is_explained=is_explained)
     for line in lines:
         (put_aside if is_aside else put)(line)
 

@@ -28,6 +28,11 @@ class Progress:
         self._last_seconds = time.monotonic()
         self._has_line = False
 
+    def step(self, what: str, done: int, total: int) -> None:
+        """Shows the progress of one of several things, as `__call__` does."""
+        self._what = what
+        self(done, total)
+
     def __call__(self, done: int, total: int) -> None:
         """Shows the progress, if some time has passed; ends the command if it is to end."""
         check_interruption()

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from archc.diagnostics.diagnostic import Diagnostic, Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
@@ -15,19 +15,28 @@ from archc.language.library import nowhere
 from archc.language.tree import shown
 from archc.onnx_io.atomic import OUTPUT, unwritten
 from archc.pipeline.networks import Choices, Network, elaborate_network
+from archc.pipeline.precision import FLOAT32, Precision
 from archc.pipeline.reading import Spec
 from archc.weights.policies import AS_IT_IS, WeightPolicies
+from archc.weights.refusal import OutOfRangeError
 
 if TYPE_CHECKING:
     from archc.language.weight_rules import WeightRules
     from archc.onnx_io.model import ModelDef
     from archc.onnx_io.writer import Progress, WriteResult
+    from archc.quantization.observe import Step
+    from archc.quantization.quantize import Quantized
     from archc.rewrites import Rewritten
     from archc.weights.checkpoint import Checkpoint
 
 OPSET = Rule(
     "build/opset", "an opset is not one that is written",
     "Operators differ from version to version; these are the tested ones.",
+)  # fmt: skip
+
+OUT_OF_RANGE = Rule(
+    "build/out-of-range", "a weight does not fit the element type that it is to have",
+    "float16 ends at 65,504; a larger number would become infinite, and so would what it touches.",
 )  # fmt: skip
 
 DEFAULT_OPSET = 17
@@ -53,6 +62,7 @@ class BuildResult:
         drawn: the weights that policies drew, where the others come from a checkpoint.
         lowered: the model as the spec has it, one to one; its weights are closed.
         rewritten: what rewrites have made of it, where they were wanted.
+        quantized: what was made of that in eight bits, and what it costs.
     """
 
     graph: Graph
@@ -67,6 +77,7 @@ class BuildResult:
     drawn: tuple[str, ...] = ()
     lowered: ModelDef | None = None
     rewritten: Rewritten | None = None
+    quantized: Quantized | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,19 +204,27 @@ def build_model(
     external_data: bool | None = None,
     policies: WeightPolicies = AS_IT_IS,
     optimization: int = FOR_INFERENCE,
+    precision: Precision = FLOAT32,
     progress: Progress | None = None,
+    step: Step | None = None,
 ) -> BuildResult | Failed:
     """What was written for a spec; on a mistake nothing is, and the target is as it was."""
+    if precision != FLOAT32:
+        from archc.pipeline.precision import check_precision
+
+        if isinstance(check_precision(precision, optimization, reporter), Failed):
+            return FAILED
     opened = open_lowered(
         spec, reporter, choices=choices, weights=weights, seed=seed, opset=opset, policies=policies
     )
     with opened as lowered:
         if isinstance(lowered, Failed):
             return FAILED
-        rewritten = None if optimization == AS_WRITTEN else for_inference(lowered.model)
+        made = _in_its_form(lowered.model, optimization, precision, reporter, step)
+        if isinstance(made, Failed):
+            return FAILED
         written = write_lowered(
-            lowered.model if rewritten is None else rewritten.model, target, reporter,
-            external_data=external_data, progress=progress,
+            made.model, target, reporter, external_data=external_data, progress=progress,
             checkpoint_path=lowered.checkpoint_path,
         )  # fmt: skip
     if isinstance(written, Failed):
@@ -214,8 +233,39 @@ def build_model(
     return BuildResult(
         lowered.bound.graph, path, written.external_path, written.bytes_written,
         written.weights_digest, lowered.bound.is_trained, lowered.bound.seed, lowered.notes,
-        reporter.diagnostics, lowered.bound.drawn, lowered.model, rewritten,
+        reporter.diagnostics, lowered.bound.drawn, lowered.model, made.rewritten,
+        made.quantized,
     )  # fmt: skip
+
+
+class _Made(NamedTuple):
+    """The model that is written, and what has become of the lowered one on the way."""
+
+    model: ModelDef
+    rewritten: Rewritten | None = None
+    quantized: Quantized | None = None
+
+
+def _in_its_form(
+    model: ModelDef, optimization: int, wanted: Precision, reporter: Reporter, step: Step | None
+) -> _Made | Failed:
+    made = _Made(model)
+    if optimization != AS_WRITTEN:
+        rewritten = for_inference(model)
+        made = _Made(rewritten.model, rewritten)
+    if wanted.kind == "fp16":
+        from archc.pipeline.precision import in_half
+
+        halved = in_half(made.model, wanted, reporter)
+        return FAILED if isinstance(halved, Failed) else made._replace(model=halved)
+    if wanted.kind == "int8":
+        from archc.pipeline.precision import in_eight_bits
+
+        found = in_eight_bits(made.model, wanted, reporter, step)
+        if isinstance(found, Failed):
+            return FAILED
+        return made._replace(model=found.model, quantized=found)
+    return made
 
 
 def for_inference(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
@@ -254,6 +304,11 @@ def write_lowered(
         )  # fmt: skip
     except BrokenPipeError:
         raise
+    except OutOfRangeError as error:
+        message = f"`{shown(error.name)}` has numbers that float16 does not hold"
+        return reporter.error(
+            OUT_OF_RANGE, message, place, helps=("build the network in float32",)
+        )
     except OSError as error:
         if checkpoint_path is not None and error.filename == checkpoint_path:
             from archc.weights.readers import report_unreadable

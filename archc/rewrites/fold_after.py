@@ -14,7 +14,8 @@ from archc.onnx_io.model import NodeDef
 from archc.rewrites.effect import Effect
 from archc.rewrites.kernels import KernelNode, add_bias, affine_input, affine_of, kernel_node
 from archc.rewrites.operators import Operators, joined
-from archc.weights.folded import Affine, ScaledOutputs
+from archc.weights.affine import Affine
+from archc.weights.folded import ScaledOutputs
 
 
 def fold_after(operators: Operators) -> Iterator[Effect]:

@@ -9,14 +9,8 @@ from typing import NamedTuple
 from archc.onnx_io.model import InitializerDef, NodeDef
 from archc.rewrites.operators import JOINT, Operators
 from archc.shapes.tensor_type import DType
-from archc.weights.folded import (
-    Affine,
-    FixedAffine,
-    MovedBias,
-    NormAffine,
-    ScaledInputs,
-    Vector,
-)
+from archc.weights.affine import Affine, FixedAffine, NormAffine, Vector
+from archc.weights.folded import MovedBias, ScaledInputs
 
 
 class KernelNode(NamedTuple):

@@ -41,6 +41,26 @@ class PolicyRecord(NamedTuple):
     names: tuple[str, ...] = ()
 
 
+class PrecisionRecord(NamedTuple):
+    """How numbers are rounded in a model.
+
+    Attributes:
+        kind: `float16` or `int8`.
+        method: how ranges were chosen.
+        samples: how many samples they were chosen from.
+        top_1: the share of samples held back whose class is that of the float model.
+        held_back: how many samples were held back.
+        left_in_float: the operators that were left in float.
+    """
+
+    kind: str
+    method: str | None = None
+    samples: int = 0
+    top_1: float | None = None
+    held_back: int = 0
+    left_in_float: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ModelRecord:
     """What is recorded in a model's file; None, or nothing, where it is not.
@@ -60,6 +80,7 @@ class ModelRecord:
         inputs: the inputs, in order.
         policies: what was decided where the checkpoint did not fit as it was.
         folded: for each layer whose weights have taken in other layers, those layers.
+        precision: how numbers are rounded, where they are.
         damaged: the keys whose values cannot be read, in order.
     """
 
@@ -77,6 +98,7 @@ class ModelRecord:
     inputs: tuple[ModelInput, ...] = ()
     policies: tuple[PolicyRecord, ...] = ()
     folded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    precision: PrecisionRecord | None = None
     damaged: tuple[str, ...] = ()
 
     @property
@@ -115,6 +137,7 @@ class _Policy(BaseModel):
 _POLICIES = TypeAdapter(tuple[_Policy, ...])
 _INPUTS = TypeAdapter(tuple[_Input, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
+_PRECISION = TypeAdapter(PrecisionRecord)
 _FOLDED = TypeAdapter(dict[str, tuple[str, ...]])
 _VALUES = TypeAdapter(dict[str, JsonValue])
 _PREPROCESS = TypeAdapter(Preprocess)
@@ -144,6 +167,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
         probabilities=frozenset(probabilities or ()),
         inputs=tuple(_model_input(entry) for entry in inputs or ()),
         folded=folded or {},
+        precision=reader.json("precision", _PRECISION),
         policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in policies or ()),
         damaged=tuple(reader.damaged),
     )
@@ -168,6 +192,7 @@ def format_metadata(record: ModelRecord) -> dict[str, str]:
         "ends_in_softmax": _json(sorted(record.probabilities) or None),
         "inputs": _json([_input_json(entry) for entry in record.inputs] or None),
         "policies": _json([policy._asdict() for policy in record.policies] or None),
+        "precision": _json(record.precision and record.precision._asdict()),
         "folded": _json(dict(record.folded) or None),
     }
     return {PREFIX + key: value for key, value in values.items() if value is not None}

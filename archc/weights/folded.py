@@ -1,44 +1,15 @@
 """Weights that take in what stands before or after their layer, as recipes for the writer.
 
-y = x · factor + summand, a pair a channel, is a batch norm at inference, a scale, a shift.
-`folding` computes it, in float64 and rounded once; nothing is read before it is asked for.
+`folding` computes them, in float64 and rounded once; nothing is read before it is asked for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from archc.graph.weight import WeightSource
-
-
-class Vector(NamedTuple):
-    """Some numbers, in a checkpoint or as little-endian bytes of the element type `dtype`."""
-
-    source: WeightSource | bytes
-    dtype: str
-
-
-class NormAffine(NamedTuple):
-    """What a batch norm does with its running statistics."""
-
-    weight: Vector
-    bias: Vector
-    mean: Vector
-    variance: Vector
-    epsilon: float
-    channels: int
-
-
-class FixedAffine(NamedTuple):
-    """A product with and a sum with numbers, one a channel or one for all."""
-
-    factor: Vector | None
-    summand: Vector | None
-    channels: int
-
-
-Affine: TypeAlias = NormAffine | FixedAffine
+from archc.weights.affine import Affine, Vector
 
 
 class ScaledOutputs(NamedTuple):
@@ -72,7 +43,8 @@ class ScaledOutputs(NamedTuple):
         """The elements in C order; memory follows a block of rows."""
         from archc.weights.folding import scaled_outputs
 
-        return scaled_outputs(self, dtype)
+        kernel = (self.source, self.sizes, self.groups)
+        return scaled_outputs(*kernel, self.affine, dtype, is_transposed=self.is_transposed)
 
 
 class ScaledInputs(NamedTuple):
@@ -97,7 +69,7 @@ class ScaledInputs(NamedTuple):
         """The elements in C order; memory follows a block of rows."""
         from archc.weights.folding import scaled_inputs
 
-        return scaled_inputs(self, dtype)
+        return scaled_inputs(self.source, self.sizes, self.groups, self.affine, dtype)
 
 
 class MovedBias(NamedTuple):
@@ -125,9 +97,13 @@ class MovedBias(NamedTuple):
 
     def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
         """The elements, all at once."""
-        from archc.weights.folding import moved_bias
+        from archc.weights.folding import carried_bias, moved_bias
 
-        return moved_bias(self, dtype)
+        if isinstance(self.change, ScaledInputs):
+            before = self.change
+            kernel = (before.source, before.sizes, before.groups)
+            return carried_bias(self.bias, *kernel, before.affine, dtype)
+        return moved_bias(self.bias, self.outputs, self.change, dtype)
 
 
 class Combined(NamedTuple):
@@ -159,4 +135,4 @@ class Combined(NamedTuple):
         """The elements, all at once."""
         from archc.weights.folding import combined
 
-        return combined(self, dtype)
+        return combined(self.first, self.second, self.sizes, dtype, is_product=self.is_product)

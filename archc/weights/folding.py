@@ -16,58 +16,66 @@ import numpy as np
 import numpy.typing as npt
 
 from archc.graph.weight import WeightSource
+from archc.weights.affine import Affine, NormAffine, Vector
 from archc.weights.conversion import blocks, whole
-from archc.weights.folded import (
-    Affine,
-    Combined,
-    MovedBias,
-    NormAffine,
-    ScaledInputs,
-    ScaledOutputs,
-    Vector,
-)
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
+Source: TypeAlias = WeightSource | bytes
+Sizes: TypeAlias = tuple[int, ...]
 
 _BLOCK_BYTES = 1 << 20
 """Bytes of float32 that are computed at once."""
 
 
-def scaled_outputs(kernel: ScaledOutputs, dtype: str) -> Iterator[memoryview]:
+def scaled_outputs(
+    source: Source, sizes: Sizes, groups: int, affine: Affine, dtype: str, *, is_transposed: bool
+) -> Iterator[memoryview]:
     """The elements of a kernel whose outputs are multiplied, in blocks of rows."""
-    factors, _ = _pair(kernel.affine)
-    for first, rows in _rows(kernel.source, kernel.sizes):
-        if kernel.is_transposed:
-            along = _by_group(kernel, factors, first, len(rows), kernel.sizes[0] // kernel.groups)
-        else:
-            along = factors[first : first + len(rows), None]
+    factors, _ = _pair(affine)
+    for first, rows in _rows(source, sizes):
+        along = factors[first : first + len(rows), None]
+        if is_transposed:
+            along = _along(sizes, groups, factors, first, len(rows), sizes[0] // groups)
         yield from blocks(rows * along, dtype)
 
 
-def scaled_inputs(kernel: ScaledInputs, dtype: str) -> Iterator[memoryview]:
+def scaled_inputs(
+    source: Source, sizes: Sizes, groups: int, affine: Affine, dtype: str
+) -> Iterator[memoryview]:
     """The elements of a kernel whose inputs are multiplied, in blocks of rows."""
-    factors, _ = _pair(kernel.affine)
-    for first, rows in _rows(kernel.source, kernel.sizes):
-        outputs = kernel.sizes[0] // kernel.groups
-        yield from blocks(rows * _by_group(kernel, factors, first, len(rows), outputs), dtype)
+    factors, _ = _pair(affine)
+    for first, rows in _rows(source, sizes):
+        along = _along(sizes, groups, factors, first, len(rows), sizes[0] // groups)
+        yield from blocks(rows * along, dtype)
 
 
-def moved_bias(moved: MovedBias, dtype: str) -> Iterator[memoryview]:
-    """The elements of a bias that takes in summands."""
-    bias = np.zeros(moved.outputs) if moved.bias is None else _numbers(moved.bias)
-    if isinstance(moved.change, ScaledInputs):
-        found = bias + _carried(moved.change)
-    else:
-        factors, summands = _pair(moved.change)
-        found = bias * factors + summands
+def moved_bias(
+    bias: Vector | None, outputs: int, affine: Affine, dtype: str
+) -> Iterator[memoryview]:
+    """The elements of a bias, or of none, that is multiplied and added to."""
+    factors, summands = _pair(affine)
+    old = np.zeros(outputs) if bias is None else _numbers(bias)
+    return blocks(old * factors + summands, dtype)
+
+
+def carried_bias(
+    bias: Vector | None, source: Source, sizes: Sizes, groups: int, affine: Affine, dtype: str
+) -> Iterator[memoryview]:
+    """The elements of a bias that takes in summands before its kernel."""
+    _, summands = _pair(affine)
+    found = np.zeros(sizes[0]) if bias is None else _numbers(bias)
+    for first, rows in _rows(source, sizes):
+        along = _along(sizes, groups, summands, first, len(rows), sizes[0] // groups)
+        found[first : first + len(rows)] += (rows * along).sum(axis=1)
     return blocks(found, dtype)
 
 
-def combined(pair: Combined, dtype: str) -> Iterator[memoryview]:
+def combined(
+    first: Vector, second: Vector, sizes: Sizes, dtype: str, *, is_product: bool
+) -> Iterator[memoryview]:
     """Products or sums of two rows of numbers."""
-    first, second = _numbers(pair.first), _numbers(pair.second)
-    found = first * second if pair.is_product else first + second
-    return blocks(np.broadcast_to(found, math.prod(pair.sizes)), dtype)
+    a, b = _numbers(first), _numbers(second)
+    return blocks(np.broadcast_to(a * b if is_product else a + b, math.prod(sizes)), dtype)
 
 
 def _pair(affine: Affine) -> tuple[Numbers, Numbers]:
@@ -86,27 +94,15 @@ def _numbers(vector: Vector) -> Numbers:
     return whole(vector.source, "float32").astype(np.float64).reshape(-1)
 
 
-def _carried(kernel: ScaledInputs) -> Numbers:
-    """What the summands before a kernel become after it, for each output."""
-    _, summands = _pair(kernel.affine)
-    found = np.empty(kernel.sizes[0])
-    outputs = kernel.sizes[0] // kernel.groups
-    for first, rows in _rows(kernel.source, kernel.sizes):
-        along = _by_group(kernel, summands, first, len(rows), outputs)
-        found[first : first + len(rows)] = (rows * along).sum(axis=1)
-    return found
-
-
-def _by_group(
-    kernel: ScaledInputs | ScaledOutputs, numbers: Numbers, first: int, count: int, rows: int
+def _along(
+    sizes: Sizes, groups: int, numbers: Numbers, first: int, count: int, rows: int
 ) -> Numbers:
     """For some rows, `rows` to a group, the numbers of their group's channels at each element."""
     group = np.arange(first, first + count) // rows
-    window = math.prod(kernel.sizes[2:])
-    return numbers.reshape(kernel.groups, kernel.sizes[1])[group].repeat(window, axis=1)
+    return numbers.reshape(groups, sizes[1])[group].repeat(math.prod(sizes[2:]), axis=1)
 
 
-def _rows(source: WeightSource | bytes, sizes: tuple[int, ...]) -> Iterator[tuple[int, Numbers]]:
+def _rows(source: Source, sizes: Sizes) -> Iterator[tuple[int, Numbers]]:
     """The elements in float64 as whole rows [count, row], each block with its first row."""
     row_bytes = 4 * math.prod(sizes[1:])
     block_bytes = max(1, _BLOCK_BYTES // row_bytes) * row_bytes

@@ -38,6 +38,10 @@ ELEMENT_TYPE = Rule(
 )
 
 
+AGAIN = "copy or download the file again"
+"""What helps against a damaged file."""
+
+
 class CheckpointError(Exception):
     """A checkpoint that is not read further: the broken rule and what its diagnostic says.
 
@@ -52,3 +56,15 @@ class CheckpointError(Exception):
         self.message = message
         self.notes = tuple(notes)
         self.helps = tuple(helps)
+
+
+class OutOfRangeError(Exception):
+    """A weight has numbers that the element type that is written does not hold.
+
+    Attributes:
+        name: the weight.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name

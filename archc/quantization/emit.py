@@ -1,0 +1,169 @@
+"""The model in eight bits: the float model with its values rounded between the operators.
+
+Each rounded value goes through `QuantizeLinear` and `DequantizeLinear` (opset 13), kernels come
+from int8 and biases from int32 through `DequantizeLinear`; every runtime that knows the pairs runs
+in integers what stands between them. A clamp behind an operator in eight bits is not written: the
+range of uint8 ends where it cuts off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import final
+
+import numpy as np
+
+from archc.diagnostics.errors import InternalError
+from archc.onnx_io.constants import pack
+from archc.onnx_io.model import InitializerDef, ModelDef, NodeDef, OtherType
+from archc.quantization.ranges import Numbers, Scale
+from archc.quantization.rounded_kernel import RoundedKernel, rounded_kernel
+from archc.quantization.units import Unit, rounded_values
+from archc.shapes.tensor_type import DType
+
+INT8 = OtherType("int8", 3, 8)
+INT32 = OtherType("int32", 6, 32)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """What goes in eight bits, and how.
+
+    Attributes:
+        units: the operators.
+        scales: for each value that has a scale of its own.
+        means: the mean of each channel of values that kernels take; none leaves biases as they are.
+    """
+
+    units: tuple[Unit, ...]
+    scales: Mapping[str, Scale]
+    means: Mapping[str, Numbers] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Rounding:
+        """The same with some operators left in float."""
+        return replace(self, units=tuple(u for u in self.units if u.name not in names))
+
+
+def emit(model: ModelDef, rounding: Rounding) -> ModelDef:
+    """The model with what `rounding` says in eight bits."""
+    return _Emission(model, rounding).finish()
+
+
+@final
+class _Emission:
+    def __init__(self, model: ModelDef, rounding: Rounding) -> None:
+        self._model = model
+        self._rounding = rounding
+        self._shared = rounded_values(rounding.units, model)
+        self._units = {unit.node.outputs[0]: unit for unit in rounding.units}
+        self._old = {i.name: i for i in model.initializers}
+        self._new: dict[str, InitializerDef] = {}
+        self._nodes: list[NodeDef] = []
+        self._restored: dict[str, str] = {}
+
+    def finish(self) -> ModelDef:
+        for entry in self._model.inputs:
+            self._round(entry.name)
+        clamped = {
+            unit.clamp.outputs[0]
+            for unit in self._rounding.units
+            if unit.clamp is not None and unit.output in self._shared
+        }
+        for node in self._model.nodes:
+            if node.outputs[0] not in clamped:
+                self._add(node)
+        used = dict.fromkeys(name for node in self._nodes for name in node.inputs)
+        known = {**self._old, **self._new}
+        initializers = tuple(known[name] for name in used if name in known)
+        return replace(self._model, nodes=tuple(self._nodes), initializers=initializers)
+
+    def _add(self, node: NodeDef) -> None:
+        unit = self._units.get(node.outputs[0])
+        inputs = [self._restored.get(name, name) for name in node.inputs]
+        outputs = node.outputs
+        if unit is not None and unit.kind == "kernel" and unit.inputs[0] in self._shared:
+            inputs[1:] = self._kernel(unit)
+        if unit is not None and unit.clamp is not None and unit.output in self._shared:
+            outputs = (unit.output,)
+        self._nodes.append(replace(node, inputs=tuple(inputs), outputs=outputs))
+        for value in outputs:
+            self._round(value)
+
+    def _round(self, value: str) -> None:
+        """Writes the pair of a value, where it is rounded."""
+        if value not in self._shared:
+            return
+        owner = self._shared[value]
+        scale = self._rounding.scales[owner]
+        numbers = (
+            self._constant(f"{owner}/scale", scale.scale, DType.FLOAT32),
+            self._constant(f"{owner}/zero_point", scale.zero_point, DType.UINT8),
+        )
+        small, back = f"{value}/quantized", f"{value}/dequantized"
+        self._nodes += [
+            NodeDef("QuantizeLinear", small, (value, *numbers), (small,)),
+            NodeDef("DequantizeLinear", back, (small, *numbers), (back,)),
+        ]
+        self._restored[value] = back
+
+    def _kernel(self, unit: Unit) -> list[str]:
+        """The values of a kernel and a bias that come from integers."""
+        kernel = self._old[unit.node.inputs[1]]
+        bias = self._old.get(unit.node.inputs[2]) if len(unit.node.inputs) > 2 else None
+        value = unit.inputs[0]
+        scale = self._rounding.scales[self._shared[value]]
+        means = self._rounding.means.get(value)
+        if means is not None and len(means) != kernel.dims[1] * _groups(unit):
+            means = None
+        rounded = rounded_kernel(kernel, bias, scale, _groups(unit), means)
+        found = [self._integers(kernel.name, rounded, kernel.dims)]
+        if bias is not None or means is not None:
+            found.append(self._integer_bias(kernel, bias, rounded, scale))
+        return found
+
+    def _integers(self, name: str, rounded: RoundedKernel, dims: tuple[int, ...]) -> str:
+        self._new[name] = InitializerDef(name, INT8, dims, rounded.kernel)
+        scales = rounded.scales.astype("<f4").tobytes()
+        count = (len(rounded.scales),)
+        return self._dequantized(name, scales, InitializerDef("", INT8, count, bytes(count[0])))
+
+    def _integer_bias(
+        self,
+        kernel: InitializerDef,
+        bias: InitializerDef | None,
+        rounded: RoundedKernel,
+        scale: Scale,
+    ) -> str:
+        name = bias.name if bias is not None else f"{kernel.name.rpartition('.')[0]}.bias"
+        count = (len(rounded.scales),)
+        self._new[name] = InitializerDef(name, INT32, count, rounded.bias)
+        scales = (np.float32(scale.scale) * rounded.scales).astype("<f4").tobytes()
+        zeros = InitializerDef("", INT32, count, bytes(4 * count[0]))
+        return self._dequantized(name, scales, zeros)
+
+    def _dequantized(self, name: str, scales: bytes, zeros: InitializerDef) -> str:
+        """The value of integers [out, …] with a scale for each output."""
+        count = (len(scales) // 4,)
+        parts = {
+            f"{name}/scale": InitializerDef("", DType.FLOAT32, count, scales),
+            f"{name}/zero_point": zeros,
+        }
+        for part, initializer in parts.items():
+            self._new[part] = replace(initializer, name=part)
+        back = f"{name}/dequantized"
+        node = NodeDef("DequantizeLinear", back, (name, *parts), (back,), {"axis": 0})
+        self._nodes.append(node)
+        return back
+
+    def _constant(self, name: str, number: float, dtype: DType) -> str:
+        dims, data = pack(number, dtype)
+        self._new[name] = InitializerDef(name, dtype, dims, data)
+        return name
+
+
+def _groups(unit: Unit) -> int:
+    groups = unit.node.attributes.get("group", 1)
+    if not isinstance(groups, int):
+        raise InternalError(f"`{unit.name}` has {groups!r} groups")
+    return groups

@@ -1,0 +1,101 @@
+"""From a float model and samples to one in eight bits, with what it costs in accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from archc.onnx_io.model import ModelDef
+from archc.quantization.agreement import Agreement, agreement, outputs_of
+from archc.quantization.emit import Rounding, emit
+from archc.quantization.guard import LayerCost, guarded
+from archc.quantization.observe import Sample, Step, observe, running
+from archc.quantization.ranges import METHODS, scale_of
+from archc.quantization.samples import Samples
+from archc.quantization.units import rounded_values, units_of, with_whole_silu
+
+AUTO = "auto"
+"""The method that agrees best on the samples that ranges are chosen from."""
+
+_COMPARED_ON = 64
+"""Samples that methods are compared on."""
+
+
+class Quantized(NamedTuple):
+    """A model in eight bits.
+
+    Attributes:
+        model: the model.
+        method: how its ranges were chosen.
+        tried: how each method agrees on the samples that ranges were chosen from.
+        agreement: on the samples held back; None where there are none.
+        seen: how many samples the ranges were chosen from.
+        costs: of each operator alone, the costliest first, where some had to be left in float.
+        rounded: how many operators are in eight bits.
+    """
+
+    model: ModelDef
+    method: str
+    tried: dict[str, Agreement]
+    agreement: Agreement | None
+    seen: int
+    costs: tuple[LayerCost, ...]
+    rounded: int
+
+
+def quantize(
+    model: ModelDef,
+    samples: Samples,
+    *,
+    method: str = AUTO,
+    least: float | None = None,
+    is_portable: bool = False,
+    step: Step | None = None,
+) -> Quantized:
+    """The model in eight bits.
+
+    Args:
+        model: the float model, with norms folded.
+        samples: those to choose ranges from, and those to measure on.
+        method: one of `METHODS`, or `AUTO`.
+        least: the share of held-back samples whose class must stay the same.
+        is_portable: whether to keep to ONNX's own operators.
+        step: told how far it has come.
+    """
+    whole = model if is_portable else with_whole_silu(model)
+    with running(model) as session:
+        wanted = outputs_of(session, samples.seen), outputs_of(session, samples.held_back)
+    methods = tuple(METHODS) if method == AUTO else (method,)
+    roundings = _roundings(whole, samples.seen, methods, step)
+    compared = samples.seen[:_COMPARED_ON]
+    tried: dict[str, Agreement] = {}
+    if len(methods) > 1:
+        exact = wanted[0][:_COMPARED_ON]
+        tried = {m: agreement(exact, emit(whole, r), compared) for m, r in roundings.items()}
+        method = max(methods, key=lambda m: tried[m].rank)
+    rounding = roundings[method]
+    found: Agreement | None = None
+    costs: tuple[LayerCost, ...] = ()
+    if least is not None and samples.held_back:
+        rounding, found, costs = guarded(
+            whole, rounding, least, samples.seen, samples.held_back, wanted, step
+        )
+    result = emit(whole, rounding)
+    if found is None and samples.held_back:
+        found = agreement(wanted[1], result, samples.held_back)
+    count = len(rounding.units)
+    return Quantized(result, method, tried, found, len(samples.seen), costs, count)
+
+
+def _roundings(
+    model: ModelDef, samples: Sequence[Sample], methods: Sequence[str], step: Step | None
+) -> dict[str, Rounding]:
+    units = units_of(model)
+    values = set(rounded_values(units, model).values())
+    has_histograms = any(method != "minmax" for method in methods)
+    seen = observe(model, values, samples, has_histograms=has_histograms, step=step)
+    means = {v: s.channel_means for v, s in seen.items() if s.channel_means is not None}
+    return {
+        method: Rounding(units, {v: scale_of(s, method) for v, s in seen.items()}, means)
+        for method in methods
+    }

@@ -1,0 +1,172 @@
+"""What a network computes in eight bits: its operators by kind, and the values that are rounded.
+
+Activations are uint8 with a zero point, kernels int8 without one and a scale an output channel.
+ONNX Runtime runs an operator in eight bits where all that it takes comes from `DequantizeLinear`
+and what it gives goes into `QuantizeLinear`. Convolutions alone in eight bits would gain little:
+what stands between them is rounded as well. Sources: Jacob et al., Quantization and Training of
+Neural Networks, 2018; ONNX Runtime, QDQ format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from archc.onnx_io.constants import unpack_float
+from archc.onnx_io.model import ModelDef, NodeDef
+from archc.rewrites.operators import Operators
+from archc.shapes.tensor_type import DType
+
+Kind: TypeAlias = Literal["kernel", "meeting", "passing", "clamp", "curve"]
+"""What an operator is: with a kernel, of several values, one that moves elements, one that cuts
+them off, or a function of each."""
+
+_KINDS: dict[str, Kind] = {
+    "Conv": "kernel",
+    "Gemm": "kernel",
+    "Add": "meeting",
+    "Mul": "meeting",
+    "Concat": "meeting",
+    "AveragePool": "meeting",
+    "GlobalAveragePool": "meeting",
+    "MaxPool": "passing",
+    "Flatten": "passing",
+    "Reshape": "passing",
+    "Transpose": "passing",
+    "Relu": "clamp",
+    "Clip": "clamp",
+    "HardSwish": "curve",
+    "HardSigmoid": "curve",
+    "Sigmoid": "curve",
+    "LeakyRelu": "curve",
+    "QuickGelu": "curve",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """An operator that may run in eight bits.
+
+    Attributes:
+        node: the operator.
+        kind: what it is.
+        inputs: the values that it takes, without constants and weights.
+        output: the value that it gives, behind the clamp that follows it.
+        clamp: the clamp that becomes the range of its output, if one follows.
+    """
+
+    node: NodeDef
+    kind: Kind
+    inputs: tuple[str, ...]
+    output: str
+    clamp: NodeDef | None = None
+
+    @property
+    def name(self) -> str:
+        """The operator's name."""
+        return self.node.name
+
+
+def units_of(model: ModelDef) -> tuple[Unit, ...]:
+    """The operators of a model that may run in eight bits, in order."""
+    operators = Operators(model)
+    found: list[Unit] = []
+    clamps: set[str] = set()
+    for node in operators:
+        if node.outputs[0] in clamps:
+            continue
+        unit = _unit(operators, node)
+        if unit is None:
+            continue
+        if unit.clamp is not None:
+            clamps.add(unit.clamp.outputs[0])
+        found.append(unit)
+    return tuple(found)
+
+
+def _unit(operators: Operators, node: NodeDef) -> Unit | None:
+    kind = _KINDS.get(node.op_type)
+    if kind is None or len(node.outputs) != 1:
+        return None
+    inputs = tuple(name for name in node.inputs if name and operators.initializer(name) is None)
+    if kind == "kernel":
+        kernel = operators.initializer(node.inputs[1])
+        if kernel is None or kernel.dtype is not DType.FLOAT32 or len(inputs) != 1:
+            return None
+        if node.op_type == "Gemm" and {**node.attributes} != {"transB": 1}:
+            return None
+    if kind == "meeting" and node.op_type in ("Add", "Mul") and len(inputs) != 2:
+        return None
+    if kind == "clamp" and not is_clamp(operators, node):
+        return None
+    clamp = operators.only_taker(node.outputs[0]) if kind in ("kernel", "meeting") else None
+    if clamp is None or node.op_type == "Concat" or not is_clamp(operators, clamp):
+        return Unit(node, kind, inputs, node.outputs[0])
+    return Unit(node, kind, inputs, clamp.outputs[0], clamp)
+
+
+def is_clamp(operators: Operators, node: NodeDef) -> bool:
+    """Whether an operator only cuts off what is below 0, and perhaps what is above a number."""
+    if node.domain or node.op_type not in ("Relu", "Clip"):
+        return False
+    if node.op_type == "Relu":
+        return True
+    least = operators.initializer(node.inputs[1]) if len(node.inputs) > 1 else None
+    if least is None or not isinstance(least.source, bytes) or least.dtype is not DType.FLOAT32:
+        return False
+    return unpack_float(least.source, least.dtype) == 0.0
+
+
+def with_whole_silu(model: ModelDef) -> ModelDef:
+    """The model with x · sigmoid(x) as one operator, ONNX Runtime's `QuickGelu` with alpha 1.
+
+    Between eight bits it is computed in float at once, where a product of two rounded values
+    would lose the most near 0.
+    """
+    operators = Operators(model)
+    for node in operators:
+        if node.domain or node.op_type != "Mul":
+            continue
+        for value, gate in (node.inputs, node.inputs[::-1]):
+            sigmoid = operators.giver(gate)
+            if sigmoid is None or sigmoid.op_type != "Sigmoid" or sigmoid.inputs != (value,):
+                continue
+            if operators.only_taker(gate) is None:
+                continue
+            whole = NodeDef(
+                "QuickGelu", node.name, (value,), node.outputs, {"alpha": 1.0}, "com.microsoft"
+            )
+            operators.merge(sigmoid, node, whole)
+            break
+    rewritten = operators.finish()
+    if any(node.domain == "com.microsoft" for node in rewritten.nodes):
+        return replace(rewritten, other_opsets=(*model.other_opsets, ("com.microsoft", 1)))
+    return rewritten
+
+
+def rounded_values(units: Collection[Unit], model: ModelDef) -> dict[str, str]:
+    """The values that are rounded to eight bits, each with the one whose scale it shares.
+
+    A value is rounded where an operator in eight bits takes it. What moves elements shares the
+    scale of what it takes, so that nothing is rounded twice.
+    """
+    taken = {value for unit in units for value in unit.inputs}
+    given = {unit.output: unit for unit in units}
+    outputs = {output.name for output in model.outputs}
+    found: dict[str, str] = {}
+    for value in _in_order(units, taken, model):
+        unit = given.get(value)
+        if unit is not None and unit.kind == "passing":
+            found[value] = found.get(unit.inputs[0], unit.inputs[0])
+        elif value in taken or (unit is not None and value not in outputs):
+            found[value] = value
+    return found
+
+
+def _in_order(units: Collection[Unit], taken: set[str], model: ModelDef) -> Iterator[str]:
+    names = {i.name for i in model.initializers}
+    yield from (i.name for i in model.inputs if i.name in taken)
+    wanted = taken | {unit.output for unit in units}
+    for node in model.nodes:
+        yield from (value for value in node.outputs if value in wanted and value not in names)

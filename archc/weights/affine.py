@@ -1,0 +1,39 @@
+"""Factors and summands a channel: what a batch norm, a scale or a shift does at inference.
+
+y = x · factor + summand. `folding` computes them, in float64.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, TypeAlias
+
+from archc.graph.weight import WeightSource
+
+
+class Vector(NamedTuple):
+    """Some numbers, in a checkpoint or as little-endian bytes of the element type `dtype`."""
+
+    source: WeightSource | bytes
+    dtype: str
+
+
+class NormAffine(NamedTuple):
+    """What a batch norm does with its running statistics."""
+
+    weight: Vector
+    bias: Vector
+    mean: Vector
+    variance: Vector
+    epsilon: float
+    channels: int
+
+
+class FixedAffine(NamedTuple):
+    """A product with and a sum with numbers, one a channel or one for all."""
+
+    factor: Vector | None
+    summand: Vector | None
+    channels: int
+
+
+Affine: TypeAlias = NormAffine | FixedAffine

@@ -101,6 +101,19 @@ TextOrJson: TypeAlias = Annotated[
         autocompletion=completing("text", "json"),
     ),
 ]
+ReportFormat: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="text|json|sarif|github",
+        help="For people, for programs, for code scanning, or as annotations of a workflow.",
+        parser=one_of("text", "json", "sarif", "github"),
+        autocompletion=completing("text", "json", "sarif", "github"),
+    ),
+]
+AllOption: TypeAlias = Annotated[
+    bool, typer.Option("--all", help="Show everything that was found, not the first 20 alone.")
+]
 TableOrJson: TypeAlias = Annotated[
     str,
     typer.Option(

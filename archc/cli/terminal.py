@@ -13,15 +13,22 @@ from archc.diagnostics.cells import cells, wrap
 WIDTH_OF_A_FILE = 100
 """Cells of a line where no terminal says how many there are."""
 
+SMALLEST_WIDTH = 40
+
 _MORE = " ..."
 _COLORS = {"error": "1;31", "warning": "1;33", "note": "1;36", "help": "1;36", "good": "1;32"}
 
 
 def has_color(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that takes colours (https://no-color.org)."""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    """Whether a stream is a terminal that takes colours (https://no-color.org).
+
+    `FORCE_COLOR` asks for them where there is none, as in a log that shows them.
+    """
+    if os.environ.get("NO_COLOR"):
         return False
-    return stream.isatty()
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0"):
+        return True
+    return os.environ.get("TERM") != "dumb" and stream.isatty()
 
 
 def paint(text: str, kind: str, stream: TextIO) -> str:
@@ -47,8 +54,12 @@ def put_aside(text: str) -> None:
 
 
 def say(kind: str, text: str) -> None:
-    """Puts an error, a warning, a note or a help on standard error."""
-    put_aside(f"{paint(kind, kind, sys.stderr)}: {text}")
+    """Puts an error, a warning, a note or a help on standard error, on a terminal in its width."""
+    lines = [text]
+    if sys.stderr.isatty():
+        room = max(width_of(sys.stderr), SMALLEST_WIDTH) - len(kind) - 2
+        lines = wrap(text, room)
+    put_aside(f"{paint(kind, kind, sys.stderr)}: " + f"\n{' ' * (len(kind) + 2)}".join(lines))
 
 
 def columns(rows: Iterable[Sequence[str]], aligned: str, *, width: int | None = None) -> list[str]:

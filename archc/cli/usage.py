@@ -14,6 +14,7 @@ from archc.diagnostics.nearest import did_you_mean
 _USAGE_ERROR: type[Exception] = typer.BadParameter.__mro__[1]
 
 
+_SUGGESTION = re.compile(r": (did you mean `[^`]+`\?)$")
 _QUOTED = re.compile(r"'([^' ]+)'")
 
 
@@ -32,8 +33,12 @@ def report_usage_error(error: Any, command: str | None) -> None:
         message = error.message  # without the words that typer puts before it
     if option is not None and hasattr(error, "possibilities") and context is not None:
         message = f"there is no option `{option}`"
-        known = [opt for p in context.command.get_params(context) for opt in p.opts]
+        params = context.command.get_params(context)
+        known = [opt for p in params for opt in (*p.opts, *p.secondary_opts)]
         helps = did_you_mean(option, known)
+    suggestion = _SUGGESTION.search(message)
+    if suggestion is not None:
+        message, helps = message[: suggestion.start()], (suggestion[1],)
     path = context.command_path if context is not None else f"archc {command or ''}".strip()
     message = _QUOTED.sub(r"`\1`", message[:1].lower() + message[1:].rstrip("."))
     say("error", message)

@@ -6,6 +6,7 @@ broken at a place. Rendering is apart, in `text` and `machine`.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from enum import Enum
 from typing import NamedTuple
 
@@ -46,6 +47,8 @@ class Diagnostic(NamedTuple):
         related: further spans with labels.
         notes: why, or where from.
         helps: what to change, ready to paste where possible.
+        cause: what several mistakes come from, such as a name that nothing declares; those of one
+            cause are one diagnostic.
     """
 
     rule: Rule
@@ -56,6 +59,7 @@ class Diagnostic(NamedTuple):
     related: tuple[Related, ...] = ()
     notes: tuple[str, ...] = ()
     helps: tuple[str, ...] = ()
+    cause: Hashable = None
 
     @property
     def span(self) -> Span:

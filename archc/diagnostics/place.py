@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from typing_extensions import override
 
-_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAKS = ("\r\n", "\n", "\r", "\x85", "\u2028", "\u2029")
 """What ends a line for PyYAML, whose line numbers spans have."""
+
+_LINE_BREAK = re.compile("|".join(LINE_BREAKS))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -53,11 +55,61 @@ class Span(NamedTuple):
         return f"{self.source.name}:{self.line}:{self.column}"
 
 
+_ORDINALS = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+)  # fmt: skip
+
+
+def ordinal(number: int) -> str:
+    """The word for a position, 1-based; beyond the tenth with digits.
+
+    >>> ordinal(3), ordinal(11), ordinal(22)
+    ('third', '11th', '22nd')
+    """
+    if number <= len(_ORDINALS):
+        return _ORDINALS[number - 1]
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{'th' if number % 100 in (11, 12, 13) else ending}"
+
+
+_USED = "used here"
+
+
 class Frame(NamedTuple):
-    """One use on the way to a place: what was used ("block `bottleneck`") and where."""
+    """One step on the way to a place: what was used ("block `bottleneck`"), where, and how.
+
+    Attributes:
+        what: what the place is in: a block, the third copy, the second round of a loop.
+        span: where that is written.
+        detail: more of it: that it was used there, and as which copy; what a round's names are.
+    """
 
     what: str
     span: Span
+    detail: str = _USED
+
+    @property
+    def is_use(self) -> bool:
+        """Whether something was used there, which is not so for a copy or a round alone."""
+        return self.detail.startswith(_USED)
+
+    @property
+    def label(self) -> str:
+        """The step in words: "in block `bottleneck`, used here, third copy"."""
+        return f"in {self.what}, {self.detail}" if self.detail else f"in {self.what}"
+
+
+def copy_frame(number: int, span: Span) -> Frame:
+    """The step into a copy, 1-based, of what is repeated."""
+    return Frame(f"the {ordinal(number)} copy", span, "")
+
+
+def further(trail: tuple[Frame, ...], frame: Frame) -> tuple[Frame, ...]:
+    """A trail one step further; a copy of a block is one step: its use, as which copy."""
+    if trail and trail[-1].span == frame.span and not trail[-1].is_use:
+        copy = trail[-1].what.removeprefix("the ")
+        return (*trail[:-1], frame._replace(detail=f"{frame.detail}, {copy}"))
+    return (*trail, frame)
 
 
 class Place(NamedTuple):

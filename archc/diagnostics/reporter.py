@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import final
 
 from typing_extensions import override
@@ -27,6 +27,9 @@ class Failed:
 
 FAILED = Failed()
 
+SHOWN_PLACES = 8
+"""Further places of one cause; more would hide the other mistakes."""
+
 
 @final
 class Reporter:
@@ -37,6 +40,7 @@ class Reporter:
 
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
+        self._causes: dict[Hashable, tuple[object, ...]] = {}
 
     def error(
         self,
@@ -48,9 +52,13 @@ class Reporter:
         related: Iterable[Related] = (),
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
+        cause: Hashable = None,
     ) -> Failed:
-        """Reports an error and gives the token to put in the place of what failed."""
-        parts = (tuple(related), tuple(notes), tuple(helps))
+        """Reports an error and gives the token to put in the place of what failed.
+
+        Errors with the same `cause` are one: the later ones become further places of the first.
+        """
+        parts = (tuple(related), tuple(notes), tuple(helps), cause)
         self._add(Diagnostic(rule, Severity.ERROR, message, place, label, *parts))
         return FAILED
 
@@ -72,7 +80,15 @@ class Reporter:
     def _add(self, found: Diagnostic) -> None:
         s = found.span
         where = (id(s.source), s.line, s.column, s.end_line, s.end_column)
-        self._found.setdefault((found.rule.slug, found.severity, *where), found)
+        key = (found.rule.slug, found.severity, *where)
+        if found.cause is None or key in self._found:
+            self._found.setdefault(key, found)
+            return
+        first = self._causes.setdefault(found.cause, key)
+        if first == key:
+            self._found[key] = found
+        else:
+            self._found[first] = _with_place(self._found[first], found)
 
     def add(self, diagnostics: Iterable[Diagnostic]) -> None:
         """Takes over diagnostics that were reported elsewhere."""
@@ -96,3 +112,12 @@ class Reporter:
     def has_errors(self) -> bool:
         """Whether an error was reported."""
         return any(d.severity is Severity.ERROR for d in self._found.values())
+
+
+def _with_place(first: Diagnostic, further: Diagnostic) -> Diagnostic:
+    """A diagnostic with the place of another of the same cause."""
+    known = {first.span, *(related.span for related in first.related)}
+    if further.span in known or len(first.related) >= SHOWN_PLACES:
+        return first
+    label = "and here" if further.rule == first.rule else further.message
+    return first._replace(related=(*first.related, Related(further.span, label)))

@@ -8,19 +8,20 @@
        = note: `stem` gives float32 (N, 64, 112, 112)
        = help: use a divisor of 64, for example 2
 
-Lines are cut or wrapped to the width; only a file's name never is, so that it can be followed.
+Lines are cut or wrapped to the width; only a file's name and a rule's never are: both are followed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from archc.diagnostics.cells import ELLIPSIS, cells, fitting, pieces, shorten, visible, wrap
 from archc.diagnostics.diagnostic import Diagnostic, Severity
 from archc.diagnostics.place import Frame, Span
 
+SHOWN_FILES = 10
 SMALLEST_WIDTH = 40
 SHOWN_FRAMES = 6
 LONGEST_HELP = 500
@@ -32,7 +33,13 @@ _QUOTED = re.compile(r"`([^`]*)`")
 
 
 def render_text(
-    diagnostics: Iterable[Diagnostic], *, width: int = 100, color: bool = False, limit: int = 20
+    diagnostics: Iterable[Diagnostic],
+    *,
+    width: int = 100,
+    color: bool = False,
+    limit: int | None = 20,
+    context: str = "",
+    more: str = "",
 ) -> str:
     """The diagnostics one below the other and a line that counts them; empty for none.
 
@@ -40,22 +47,44 @@ def render_text(
         diagnostics: what was found, shown in this order.
         width: the cells of a line.
         color: whether ANSI codes colour it.
-        limit: how many are shown, errors before warnings; the rest is only counted.
+        limit: how many are shown, errors before warnings; the rest is only counted, file by file
+            where there are several. None shows all.
+        context: what the count is followed by, such as "in 2 of 3 specs".
+        more: the help that says how to see the rest.
     """
     found = tuple(diagnostics)
     if not found:
         return ""
     by_severity = sorted(range(len(found)), key=lambda i: found[i].severity is not Severity.ERROR)
-    shown = [found[i] for i in sorted(by_severity[: max(limit, 0)])]
-    blocks = [_Block(d, max(width, SMALLEST_WIDTH), color).render() for d in shown]
-    return "\n\n".join([*blocks, _summary(found, len(found) - len(shown))])
+    chosen = by_severity if limit is None else by_severity[: max(limit, 0)]
+    hidden = [found[i] for i in sorted(set(by_severity) - set(chosen))]
+    width = max(width, SMALLEST_WIDTH)
+    blocks = [_Block(found[i], width, color).render() for i in sorted(chosen)]
+    total = f"{counted(found)} {context}".rstrip()
+    if hidden:
+        total = "\n".join([f"{total} ({len(hidden)} not shown)", *_rest(hidden, more, width)])
+    return "\n\n".join([*blocks, total])
 
 
-def _summary(found: tuple[Diagnostic, ...], hidden: int) -> str:
-    errors = sum(d.severity is Severity.ERROR for d in found)
-    counts = ((errors, "error"), (len(found) - errors, "warning"))
-    text = ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in counts if n)
-    return f"{text} ({hidden} not shown)" if hidden else text
+def counted(found: Iterable[Diagnostic]) -> str:
+    """How many errors and warnings there are: "2 errors, 1 warning"."""
+    severities = [d.severity for d in found]
+    numbers = [(severities.count(severity), severity.value) for severity in Severity]
+    return ", ".join(f"{n} {word}{'s' * (n > 1)}" for n, word in numbers if n)
+
+
+def _rest(hidden: Sequence[Diagnostic], more: str, width: int) -> list[str]:
+    """What is not shown, counted by file, and how to see it."""
+    files: dict[str, list[Diagnostic]] = {}
+    for d in hidden:
+        files.setdefault(d.span.file, []).append(d)
+    lines = [f"  {visible(name)}: {counted(same)}" for name, same in files.items()]
+    if len(lines) > SHOWN_FILES:
+        left = len(lines) - SHOWN_FILES + 1
+        lines = [*lines[: SHOWN_FILES - 1], f"  {left} further files"]
+    start = "  = help: "
+    helps = wrap(more, width - len(start)) if more else []
+    return [*lines, *(f"{' ' * len(start) if i else start}{t}" for i, t in enumerate(helps))]
 
 
 @dataclass
@@ -70,7 +99,8 @@ class _Block:
 
     def render(self) -> str:
         d = self.diagnostic
-        frames = _shortened(d.place.trail)
+        uses = [frame for frame in d.place.trail if frame.is_use]
+        frames = _shortened(uses)
         spans = [d.span, *(r.span for r in d.related), *(f.span for f in frames)]
         self.gutter = max(len(str(s.line)) if s.source.text else 1 for s in spans)
         self._header()
@@ -78,9 +108,11 @@ class _Block:
         for related in d.related:
             self._section(":::", related.span, related.label, "-", _BLUE)
         for frame in frames:
-            self._section(":::", frame.span, f"in {frame.what}, used here", "-", _BLUE)
-        if len(frames) < len(d.place.trail):
-            self._remark("note", f"{len(d.place.trail) - len(frames)} further uses in between")
+            self._section(":::", frame.span, frame.label, "-", _BLUE)
+        if len(frames) < len(uses):
+            self._remark("note", f"{len(uses) - len(frames)} further uses in between")
+        for frame in _shortened([frame for frame in d.place.trail if not frame.is_use]):
+            self._remark("note", f"in {frame.what} at {frame.span}{_detail(frame)}")
         for note in d.notes:
             self._remark("note", _cut_values(note, self._longest_value))
         for help_text in d.helps:
@@ -114,8 +146,10 @@ class _Block:
         label = _cut_values(visible(label), self._longest_value)
         start = " " * self.gutter + self._paint(arrow, _BLUE)
         if not span.source.text:
-            named = f"{visible(span.file)}: {label}" if label else visible(span.file)
-            self.lines.append(f"{start} {named}")
+            name = visible(span.file)
+            gap = self.gutter + len(arrow) + 1
+            first, *rest = _hung(f"{name}: ", label, gap, self.width - gap) if label else [name]
+            self.lines += [f"{start} {first}", *(f"{'':{gap}}{line.lstrip()}" for line in rest)]
             return
         self.lines.append(f"{start} {visible(str(span))}")
         self._margin()
@@ -146,16 +180,23 @@ def _cut_values(text: str, limit: int) -> str:
 
 
 def _hung(prefix: str, text: str, indent: int, width: int) -> list[str]:
-    """The text after a prefix, its further lines indented."""
-    first = wrap(text, max(width - cells(prefix), SMALLEST_WIDTH // 2))[0]
+    """The text after a prefix, or below it where there is little room; further lines indented."""
+    room = width - cells(prefix)
+    if room < SMALLEST_WIDTH // 2 and cells(text) > room:
+        return [prefix.rstrip(), *(" " * indent + line for line in wrap(text, width - indent))]
+    first = wrap(text, room)[0]
     rest = text[len(first) :].lstrip(" ")
     more = wrap(rest, width - indent) if rest else []
     return [prefix + first, *(" " * indent + line for line in more)]
 
 
-def _shortened(trail: tuple[Frame, ...]) -> list[Frame]:
-    """The uses from the innermost out; of a long trail those at both ends."""
-    frames = list(reversed(trail))
+def _detail(frame: Frame) -> str:
+    return f", {frame.detail}" if frame.detail else ""
+
+
+def _shortened(trail: list[Frame]) -> list[Frame]:
+    """The uses from the innermost out, each once; of a long trail those at both ends."""
+    frames = list(dict.fromkeys(reversed(trail)))
     half = SHOWN_FRAMES // 2
     return frames if len(frames) <= SHOWN_FRAMES else [*frames[:half], *frames[-half:]]
 

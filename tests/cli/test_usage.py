@@ -9,7 +9,7 @@ import pytest
 import archc
 from tests.cli.conftest import Run
 
-COMMANDS = ("list", "validate", "build", "summary", "expand", "run", "verify")
+COMMANDS = ("list", "validate", "explain", "build", "summary", "expand", "run", "verify")
 
 
 def test_help_lists_every_command(run: Run) -> None:
@@ -51,7 +51,12 @@ def test_nothing_asked_is_wrong_usage_and_shows_the_help(run: Run) -> None:
         ),
         (["build", "lenet5", "--seed", "one"], "a whole number of at least 0, not `one`", ""),
         (["verify", "m", "--against", "a", "--tolerance", "-1"], "a number of at least 0", ""),
-        (["validate", "lenet5", "--format", "josn"], "it is one of `text`, `json`", "did you mean"),
+        (
+            ["validate", "lenet5", "--format", "srif"],
+            "it is one of `text`, `json`, `sarif`, `github`, not `srif`\n",
+            "\nhelp: did you mean `sarif`?\n",
+        ),
+        (["weights", "swap", "--singel-file"], "`--singel-file`", "did you mean `--single-file`?"),
         (["validate", "lenet5", "--set", "classes"], "no `--set NAME=VALUE`", "archc validate"),
         (["validate", "lenet5", "--set", "classes="], "no `--set NAME=VALUE`", ""),
         (["validate", "lenet5", "--set", "a=1", "--set", "a=2"], "gives `a` twice", ""),
@@ -69,21 +74,6 @@ def test_wrong_usage_says_what_is_right(
     assert suggestion in ran.err
 
 
-def test_a_bug_ends_with_a_report(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("division by zero")
-
-    monkeypatch.setattr("archc.pipeline.load_spec", broken)
-    ran = run("validate", "lenet5", "--set", "a=b c")
-    assert ran.status == 3
-    assert ran.err.startswith("error: archc has a bug: ZeroDivisionError: division by zero\n")
-    assert "command: archc validate lenet5 --set 'a=b c'" in ran.err
-    assert f"archc {archc.__version__}, Python 3." in ran.err
-    assert "Traceback" not in ran.err
-    monkeypatch.setenv("ARCHC_TRACEBACK", "1")
-    assert "Traceback (most recent call last)" in run("validate", "lenet5").err
-
-
 def test_an_interruption_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
@@ -99,7 +89,32 @@ def test_colours_are_for_terminals_alone(
     assert "\x1b[" not in run("validate", wrong).err
     monkeypatch.setattr("archc.cli.terminal.sys.stderr.isatty", lambda: True)
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "dumb")
+    assert "\x1b[" not in run("validate", wrong).err
     monkeypatch.setenv("TERM", "xterm")
     assert "\x1b[1;31merror" in run("validate", wrong).err
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[" not in run("validate", wrong).err
+
+
+def test_colours_can_be_asked_for(run: Run, wrong: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "0")
+    assert "\x1b[" not in run("validate", wrong).err
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[1;31merror" in run("validate", wrong).err
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[" not in run("validate", wrong).err
+
+
+def test_a_narrow_terminal_is_respected(
+    run: Run, wrong: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(wrong.parent)
+    monkeypatch.setattr("archc.cli.terminal.sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "40")
+    ran = run("validate", "wrong.yaml", "--set", "width=seventeen")
+    assert ran.status == 1
+    assert max(map(len, ran.err.splitlines())) <= 40

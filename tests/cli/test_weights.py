@@ -52,7 +52,7 @@ def test_every_command_has_help(run: Run, command: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["inspekt"], "there is no command `inspekt`: did you mean `inspect`?"),
+        (["inspekt"], "there is no command `inspekt`\nhelp: did you mean `inspect`?"),
         (["diff", "a"], "missing argument `B`"),
         (["swap", "a", "b"], "missing option `-o`"),
         (["swap", "a", "b", "-o", "c", "--keep", "("], "`--keep (` is no regular expression"),

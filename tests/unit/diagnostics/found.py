@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from archc.diagnostics.diagnostic import Diagnostic, Rule, Severity
-from archc.diagnostics.place import Place, Source, Span
+from hypothesis import strategies as st
+
+from archc.diagnostics.diagnostic import Diagnostic, Related, Rule, Severity
+from archc.diagnostics.place import Frame, Place, Source, Span
 
 GROUPS = Rule("conv/groups", "groups do not divide the channels", "each group takes an equal part")
 UNUSED = Rule("spec/unused", "a layer is not used", "it costs and gives nothing")
@@ -26,3 +28,29 @@ def error_at(span: Span, message: str = "`groups: 3` does not divide 64") -> Dia
 
 def warning_at(span: Span, message: str = "`b` is not used") -> Diagnostic:
     return Diagnostic(UNUSED, Severity.WARNING, message, Place(span))
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> Diagnostic:
+    """An error with hostile texts at places that may lie anywhere, in several files."""
+    text = st.text(max_size=90)
+    names = st.sampled_from(["a.yaml", "b/ä.yaml", "--set x"])
+    sources = [Source(draw(names), draw(text)) for _ in range(2)]
+    numbers = st.tuples(st.integers(1, 4), st.integers(1, 100))
+
+    def span() -> Span:
+        (line, column), (end_line, end_column) = sorted((draw(numbers), draw(numbers)))
+        return Span(draw(st.sampled_from(sources)), line, column, end_line, end_column)
+
+    details = st.sampled_from(["used here", "used here, third copy", "", "where `x` is `1`"])
+    trail = tuple(Frame(draw(text), span(), draw(details)) for _ in range(draw(st.integers(0, 3))))
+    at = span()
+    slug = draw(st.sampled_from(["conv/groups", "local_response_norm/even-size"]))
+    return error_at(at, draw(text))._replace(
+        rule=GROUPS._replace(slug=slug),
+        place=Place(at, trail),
+        label=draw(text),
+        related=tuple(Related(span(), draw(text)) for _ in range(draw(st.integers(0, 2)))),
+        notes=(draw(text),),
+        helps=(draw(text), f"did you mean `{draw(text)}`?"),
+    )

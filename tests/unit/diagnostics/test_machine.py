@@ -1,13 +1,53 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from archc.diagnostics.diagnostic import Related
+import jsonschema
+from hypothesis import given
+from hypothesis import strategies as st
+
+import archc.diagnostics.machine
+from archc.diagnostics.diagnostic import Diagnostic, Related
 from archc.diagnostics.machine import render_json
 from archc.diagnostics.place import Frame, Place, Source, Span
-from tests.unit.diagnostics.found import error_at, span_of, warning_at
+from tests.unit.diagnostics.found import error_at, hostile, span_of, warning_at
 
 NET = Source("net.yaml", "layers:\n  a: relu\n  b: [c]\n")
+
+SCHEMA = json.loads(
+    Path(archc.diagnostics.machine.__file__).with_name("report.schema.json").read_bytes()
+)
+
+
+@given(st.lists(hostile(), max_size=2))
+def test_every_document_is_valid_under_the_schema(found: list[Diagnostic]) -> None:
+    jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(render_json(found)))
+
+
+def test_the_schema_knows_every_key_and_has_no_other() -> None:
+    """Both ways: a key without a description, or one that is never written, is a mistake."""
+    span = span_of(NET, "c")
+    found = error_at(span, "no `c`")._replace(
+        place=Place(span, (Frame("block `x`", span),)),
+        related=(Related(span, "r"),),
+        helps=("did you mean `conv`?",),
+    )
+    (row,) = json.loads(render_json([found]))["diagnostics"]
+    parts = {
+        "diagnostic": row,
+        "related": row["related"][0],
+        "step": row["trail"][0],
+        "fix": row["fix"],
+    }
+    for name, part in parts.items():
+        described = SCHEMA["$defs"][name]
+        assert set(part) == set(described["properties"]) == set(described["required"])
+
+
+def test_the_schema_is_one_and_of_this_version() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["properties"]["version"]["const"] == archc.diagnostics.machine.VERSION
 
 
 def test_every_part_is_in_the_document() -> None:
@@ -45,6 +85,7 @@ def test_every_part_is_in_the_document() -> None:
                 "trail": [
                     {
                         "what": "block `x`",
+                        "detail": "used here",
                         "file": "net.yaml",
                         "line": 1,
                         "column": 1,
@@ -54,6 +95,7 @@ def test_every_part_is_in_the_document() -> None:
                 ],
                 "notes": ["why"],
                 "helps": ["do\nthis"],
+                "fix": None,
             }
         ],
     }

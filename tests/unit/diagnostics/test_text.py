@@ -10,7 +10,7 @@ from archc.diagnostics.cells import cells
 from archc.diagnostics.diagnostic import Diagnostic, Related
 from archc.diagnostics.place import Frame, Place, Source, Span
 from archc.diagnostics.text import render_text
-from tests.unit.diagnostics.found import error_at, span_of, warning_at
+from tests.unit.diagnostics.found import error_at, hostile, span_of, warning_at
 
 NET = Source(
     "specs/net.yaml",
@@ -285,10 +285,57 @@ def test_the_summary_counts_what_is_shown_and_what_is_not() -> None:
     assert render_text([warning, warning]).endswith("\n\n2 warnings")
     assert render_text([error, warning, error]).endswith("\n\n2 errors, 1 warning")
     text = render_text([warning] * 30 + [error_at(span, "last")])
-    assert text.endswith("\n\n1 error, 30 warnings (11 not shown)")
+    assert text.endswith("\n\n1 error, 30 warnings (11 not shown)\n  specs/net.yaml: 11 warnings")
     assert text.count("warning[") == 19
     assert "error[conv/groups]: last\n" in text
     assert render_text([error] * 5, limit=2).count("error[") == 2
+    assert render_text([error] * 30, limit=None).count("error[") == 30
+
+
+def test_what_is_not_shown_is_counted_by_file_and_severity() -> None:
+    files = [Source(f"{n}.yaml", "a: b\n") for n in range(14)]
+    found = [
+        d
+        for source in files
+        for d in (error_at(span_of(source, "a")), warning_at(span_of(source, "b")))
+    ]
+    text = render_text(found, limit=13, context="in 14 of 15 specs", more="`--all` shows them")
+    shown = re.findall(r"error\[conv/groups\].*\n --> (\d+)\.yaml", text)
+    assert list(map(int, shown)) == list(range(13))  # errors first, in the order of the files
+    assert text.partition("\n\n14 errors")[2] == (
+        """, 14 warnings in 14 of 15 specs (15 not shown)
+  0.yaml: 1 warning
+  1.yaml: 1 warning
+  2.yaml: 1 warning
+  3.yaml: 1 warning
+  4.yaml: 1 warning
+  5.yaml: 1 warning
+  6.yaml: 1 warning
+  7.yaml: 1 warning
+  8.yaml: 1 warning
+  5 further files
+  = help: `--all` shows them"""
+    )
+
+
+def test_copies_and_rounds_are_told_in_notes() -> None:
+    trail = (
+        Frame("the second round", span_of(NET, "layers", 2), "where `c` is `3`"),
+        Frame("block `outer`", span_of(NET, "outer", 1), "used here, third copy"),
+        Frame("the 12th copy", span_of(NET, "stem"), ""),
+    )
+    span = span_of(NET, "groups: 3")
+    lines = render_text([error_at(span)._replace(place=Place(span, trail))]).splitlines()
+    assert lines[5:] == [
+        "  ::: specs/net.yaml:14:9",
+        "   |",
+        "14 |   last: outer",
+        "   |         ----- in block `outer`, used here, third copy",
+        "   = note: in the 12th copy at specs/net.yaml:9:3",
+        "   = note: in the second round at specs/net.yaml:8:1, where `c` is `3`",
+        "",
+        "1 error",
+    ]
 
 
 def test_colour_only_paints() -> None:
@@ -304,23 +351,7 @@ def test_colour_only_paints() -> None:
     assert "\x1b[1;31m^^^^^^^^^ here\x1b[0m" in painted
 
 
-@st.composite
-def anywhere(draw: st.DrawFn) -> Diagnostic:
-    """A diagnostic with hostile texts at a span that may lie anywhere."""
-    text = st.text(max_size=150)
-    source = Source("a.yaml", draw(text.filter(bool)))
-    numbers = st.tuples(st.integers(1, 4), st.integers(1, 160))
-    (line, column), (end_line, end_column) = sorted((draw(numbers), draw(numbers)))
-    span = Span(source, line, column, end_line, end_column)
-    return error_at(span, draw(text))._replace(
-        label=draw(text),
-        related=(Related(span, draw(text)),),
-        notes=(draw(text),),
-        helps=(draw(text),),
-    )
-
-
-@given(anywhere(), st.integers(1, 120))
+@given(hostile(), st.integers(1, 120))
 def test_no_text_breaks_the_width_or_reaches_the_terminal(found: Diagnostic, width: int) -> None:
     lines = render_text([found], width=width).split("\n")
     assert all(cells(line) <= max(width, 40) for line in lines)

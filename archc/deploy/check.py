@@ -111,8 +111,8 @@ def _check_answers(folder: Path, version: Version, reporter: Reporter) -> None:
         if not output.is_close:
             reporter.error(
                 ANSWERS_DIFFER,
-                f"`{output.name}` of version {version.number} is {output.relative:.3g} of the "
-                f"largest answer away from it, and {version.tolerance:g} is allowed",
+                f"`{output.name}` of version {version.number} is off by {output.relative:.3g} of "
+                f"the largest answer, and {version.tolerance:g} is allowed",
                 file_place(str(folder / version.model)),
                 helps=("write the package anew with `archc deploy`",),
             )

@@ -126,7 +126,10 @@ def _write_golden(
             pictures = written
         else:
             pictures = standing.pictures
-        paths = [folder / name for name in pictures]
+        # Under the names that the caller knows, as far as there are any.
+        home = folder if standing is None else request.folder
+        named = request.pictures if standing is None else ()
+        paths = named or [home / name for name in pictures]
         batch = picture_batch(model, paths, served.preprocess, reporter)
     else:
         batch = drawn_batch(model)

@@ -23,7 +23,7 @@ from archc.weights.shown import shown
 
 NAME = Rule(
     "deploy/name",
-    "a model's name on the server is none",
+    "a model's name is none that servers take",
     "Servers make folders and addresses of it: letters, digits, `_`, `-` and dots.",
 )
 NO_PREPROCESS = Rule(
@@ -45,11 +45,13 @@ ELEMENTS = Rule(
 
 LABEL_LINES = Rule(
     "deploy/label-lines",
-    "a label is longer than a line",
+    "a label has a line break",
     "Servers read labels from a file, one a line: a line break would shift all that follow.",
 )
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_LONGEST_NAME = 128
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.-]{{0,{_LONGEST_NAME - 1}}}")
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
 def serving_form(
@@ -112,7 +114,7 @@ def as_served(
             notes=(
                 "names have letters, digits, `_`, `-` and dots, and begin with none of the last",
             ),
-            helps=("give one: `--name NAME`",),
+            helps=(f"give another: `--name {_near(name)}`",),
         )
     if broken := [label for label in record.labels if len(label.splitlines()) > 1]:
         message = f"the label `{shown(broken[0])}` has a line break"
@@ -138,6 +140,11 @@ def as_served(
     )
 
 
+def _near(name: str) -> str:
+    """A name that servers take, near to one that they do not."""
+    return _NOT_IN_NAMES.sub("_", name).lstrip(".-")[:_LONGEST_NAME] or "model"
+
+
 def _labelled(outputs: tuple[TensorSpec, ...], record: ModelRecord) -> tuple[str, ...]:
     count = len(record.labels)
     return tuple(
@@ -157,13 +164,13 @@ def _tensors(
     tensors: list[TensorSpec] = []
     for value in values:
         if value.dtype.value not in get_args(ServedDType) or not value.is_ranked:
+            what = f"{value.dtype.value} elements" if value.is_ranked else "no known number of axes"
             return reporter.error(
                 ELEMENTS,
-                f"`{shown(value.name)}` has {value.dtype.value} elements, or sizes that are not "
-                "known",
+                f"`{shown(value.name)}` has {what}",
                 place,
-                notes=(f"served are {', '.join(get_args(ServedDType))}",),
-                helps=("take it off the model's inputs and outputs",),
+                notes=(f"served are {', '.join(get_args(ServedDType))}, of known axes",),
+                helps=("export the model with one of these at its inputs and outputs",),
             )
         dims = value.dims[1:] if _has_batch(value) else value.dims
         sizes = tuple(size if isinstance(size, int) else -1 for size in dims)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from archc.deploy.free_name import with_free_name
@@ -14,6 +15,7 @@ from archc.onnx_io.element_types import value_type
 from archc.onnx_io.encode import encode_structure
 from archc.onnx_io.model import ELEMENT_TYPES, ModelDef, NodeDef, ValueDef
 from archc.onnx_io.wire import text
+from archc.rewrites.operators import JOINT
 from archc.runtime.metadata import ModelRecord, format_metadata, parse_metadata
 from archc.shapes.tensor_type import DType
 from archc.weights.shown import SHOWN_NAMES, listed, shown
@@ -96,7 +98,10 @@ def add_output(
             UNKNOWN_LAYER,
             f"the network has no layer `{shown(layer)}`",
             place,
-            helps=did_you_mean(layer, model.layer_values) or _last_layers(model),
+            notes=_folded(model, layer),
+            helps=_unfolded(model, layer)
+            or did_you_mean(layer, model.layer_values)
+            or _last_layers(model),
         )
     if value == name:
         copies: tuple[NodeDef, ...] = ()
@@ -117,8 +122,32 @@ def _value_of(model: ModelDef, layer: str) -> str | None:
     if layer in values or not parse_metadata(model.metadata).is_from_archc:
         return values.get(layer)
     # A block gives what its last layer gives, and archc writes layers in their order.
-    inside = [node.name for node in model.nodes if node.name.startswith(f"{layer}.")]
-    return values.get(inside[-1].partition("/")[0]) if inside else None
+    inside = [node for node in model.nodes if _is_inside(node, layer, any)]
+    if not inside or not _is_inside(inside[-1], layer, all):
+        return None
+    return values.get(inside[-1].name.partition("/")[0])
+
+
+def _is_inside(node: NodeDef, block: str, which: Callable[[Iterable[bool]], bool]) -> bool:
+    """Whether any or all of the layers that a node does the work of are in a block."""
+    return which(name.startswith(f"{block}.") for name in node.name.split(JOINT))
+
+
+def _folded(model: ModelDef, layer: str) -> tuple[str, ...]:
+    """A note where a layer is in the model, but not what it gives by itself."""
+    if not _is_folded(model, layer):
+        return ()
+    (name, *_) = [n.name for n in model.nodes if layer in n.name.split(JOINT)] or [layer]
+    return (f"it is folded with others into one operator, `{name}`",)
+
+
+def _unfolded(model: ModelDef, layer: str) -> tuple[str, ...]:
+    return ("build the model with `-O0`, which folds nothing",) if _is_folded(model, layer) else ()
+
+
+def _is_folded(model: ModelDef, layer: str) -> bool:
+    folded = parse_metadata(model.metadata).folded
+    return layer in folded or any(layer in layers for layers in folded.values())
 
 
 def _last_layers(model: ModelDef) -> tuple[str, ...]:
@@ -164,5 +193,5 @@ def _check_scores(
         return None
     return reporter.error(
         NO_SCORES, f"`{shown(scores.name)}` has no probabilities: {why}", place,
-        helps=("leave the probabilities out",),
+        helps=("leave out `--probabilities`",),
     )  # fmt: skip

@@ -45,7 +45,7 @@ def draw_pictures(sizes: Sequence[tuple[int, int]]) -> list[bytes]:
 def sample_size(entry: ModelInput) -> tuple[int, int]:
     """The (height, width) that an image input is tried at: its own, else defaults or minima."""
     height, width = (
-        size if isinstance(size, int) else _representative(entry.where.get(size, Admitted()))
+        size if isinstance(size, int) else entry.where.get(size, Admitted()).sample
         for size in entry.shape[1:]
     )
     return height, width
@@ -83,7 +83,7 @@ def drawn_batch(model: Model) -> Batch:
     batch: dict[str, NDArray[np.generic]] = {}
     for entry in model.inputs:
         sizes = [
-            size if isinstance(size, int) else _representative(entry.where.get(size, Admitted()))
+            size if isinstance(size, int) else entry.where.get(size, Admitted()).sample
             for size in entry.fed_shape
         ]
         if entry.dtype.is_float:
@@ -102,13 +102,6 @@ def answer(model: Model, batch: Batch, reporter: Reporter, *, batched: bool) -> 
         batch = {name: array[:1] for name, array in batch.items()}
     outputs = predict(model, batch, reporter)
     return FAILED if isinstance(outputs, Failed) else {**batch, **outputs}
-
-
-def _representative(admitted: Admitted) -> int:
-    if admitted.default is not None:
-        return admitted.default
-    rounds = -(-(admitted.least - admitted.remainder) // admitted.multiple_of)
-    return max(rounds, 0) * admitted.multiple_of + admitted.remainder
 
 
 def _waves(height: int, width: int, seed: int) -> NDArray[np.uint8]:

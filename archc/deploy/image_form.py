@@ -86,7 +86,8 @@ def image_form(
     given = model.inputs[0]
     if given.dtype not in (DType.FLOAT32, DType.FLOAT16, DType.UINT8):
         message = f"the input `{shown(given.name)}` takes {given.dtype.value} elements"
-        return reporter.error(INPUT_TYPE, message, place, helps=_AS_IT_IS)
+        notes = ("pixels become float32, float16 or uint8",)
+        return reporter.error(INPUT_TYPE, message, place, notes=notes, helps=_AS_IT_IS)
     entry = _entry(model, given, preprocess, place, reporter)
     if isinstance(entry, Failed):
         return entry
@@ -122,10 +123,11 @@ def _entry(
         sizes = ", ".join(str(dim) or "?" for dim in given.dims)
         return reporter.error(
             INPUT_AXES,
-            f"the input `{shown(given.name)}` takes ({shown(sizes)}), and a picture has "
-            f"{preprocess.channels} channels, height and width behind the batch",
+            f"the input `{shown(given.name)}` takes ({shown(sizes)}), and a picture in "
+            f"`color: {preprocess.color}` has height, width and {preprocess.channels} channel"
+            f"{'s' * (preprocess.channels > 1)} behind the batch",
             place,
-            helps=_AS_IT_IS,
+            helps=("let `color` in the spec's `preprocess` be what the network takes", *_AS_IT_IS),
         )
     assert isinstance(given.dtype, DType)
     height, width = (

@@ -8,6 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, final
 
+from archc.diagnostics.diagnostic import Diagnostic
+from archc.diagnostics.place import Source, Span
+
 
 @final
 class NewFolder:
@@ -60,6 +63,26 @@ class NewFolder:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def with_final_name(found: Diagnostic, made: Path, folder: Path) -> Diagnostic:
+    """The diagnostic with the name that a folder will have, for the one that it is made under."""
+
+    def renamed(text: str) -> str:
+        return text.replace(str(made), str(folder))
+
+    def moved(span: Span) -> Span:
+        name = renamed(span.file)
+        source = span.source if name == span.file else Source(name, span.source.text)
+        return span._replace(source=source)
+
+    return found._replace(
+        message=renamed(found.message),
+        place=found.place._replace(span=moved(found.span)),
+        related=tuple(one._replace(span=moved(one.span)) for one in found.related),
+        notes=tuple(map(renamed, found.notes)),
+        helps=tuple(map(renamed, found.helps)),
+    )
 
 
 def _link_or_copy(source: str, target: str) -> None:

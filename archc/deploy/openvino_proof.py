@@ -110,6 +110,7 @@ def _compare(
                 "allowed",
                 place,
                 notes=(f"OpenVINO {openvino_version()} was asked for float32",),
+                helps=("take another release of OpenVINO, or another server: `--target triton`",),
             )
         differences.append(found)
     return tuple(differences)
@@ -132,5 +133,6 @@ def _run(
             f"`{shown(str(model))}` cannot be run by OpenVINO",
             file_place(str(model)),
             notes=(shown(reason),),
+            helps=("build it with an older opset, such as `--opset 17`, or for another server",),
         )
     return {name: np.array(request.get_tensor(name).data) for name in outputs}

@@ -12,7 +12,7 @@ from pathlib import Path
 from archc.deploy.contents import fill
 from archc.deploy.form import as_served, serving_form
 from archc.deploy.manifest import MANIFEST, Manifest, read_manifest
-from archc.deploy.new_folder import NewFolder
+from archc.deploy.new_folder import NewFolder, with_final_name
 from archc.deploy.request import PackageRequest
 from archc.deploy.served import Served, VersionedTarget
 from archc.deploy.targets import ChosenTarget, find_target
@@ -99,7 +99,9 @@ def _write(
         with NewFolder(folder.absolute()) as new:
             if standing is not None:
                 new.start_from(folder)
-            manifest = fill(new.path, served, record, request, target, standing, reporter)
+            own = Reporter()
+            manifest = fill(new.path, served, record, request, target, standing, own)
+            reporter.add(with_final_name(one, new.path, folder) for one in own.diagnostics)
             if isinstance(manifest, Failed) or reporter.has_errors:
                 return FAILED
             new.keep()
@@ -141,7 +143,7 @@ def _standing(
         helps = (f"write the package anew, with `--target {manifest.target}`",)
         if manifest.target == target.name:
             message = f"a package for `{manifest.target}` holds one build"
-            helps = ("write the build into a folder of its own",)
+            helps = ("write the build into a folder of its own: `-o DIR`",)
         return reporter.error(NO_VERSIONS, message, place, helps=helps)
     numbers = [version.number for version in manifest.versions]
     if request.version in numbers:

@@ -17,7 +17,7 @@ from archc.weights.shown import shown
 
 NOT_STATIC = Rule(
     "kserve/not-static",
-    "a shell that cannot run in an image of its own",
+    "a shell is given that cannot run in an image of its own",
     "The image holds the model and this one program: libraries that it needs would be missing.",
 )
 

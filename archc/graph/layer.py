@@ -50,10 +50,15 @@ class Check(Protocol):
         branch: int | None = None,
         label: str = "",
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
     ) -> Failed:
-        """Reports an error at an argument, a branch or the layer."""
+        """Reports an error at an argument, a branch or the layer.
+
+        `axis`, 0 for the first after the batch, is the one whose size is at fault: the layers that
+        gave it are shown.
+        """
 
     def at_least(
         self,
@@ -83,6 +88,7 @@ class Check(Protocol):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         """Demands a = b for every admitted input; the error says where they would be equal.

@@ -145,7 +145,10 @@ def _unknown_name(node: Name, context: Context) -> Mistake:
         helps = (f"write `{node.name.lower()}`",)
     elif node.name in FUNCTIONS:
         helps = (f"a function is called: `{node.name}(…)`",)
-    return Mistake(UNKNOWN_NAME, message, node.start, node.end, helps)
+    unknown = "" if node.name == "input" else node.name
+    if not helps:
+        helps = (f"declare it: `params: {{{node.name}: …}}`",)
+    return Mistake(UNKNOWN_NAME, message, node.start, node.end, helps, unknown=unknown)
 
 
 def _list(node: ListOf, context: Context) -> Value:

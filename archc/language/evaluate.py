@@ -9,6 +9,7 @@ from archc.language.expression import DOLLAR, Mistake, Template
 from archc.language.expression_reader import read_template
 from archc.language.functions import LENGTH_BOUND, TooLargeError, bounded_nesting
 from archc.language.scope import Context
+from archc.language.spec import unknown_cause
 from archc.language.tree import Mapping, Scalar, Sequence, Tree
 from archc.language.values import Argument, LayerValue, Text, Value, describe
 
@@ -69,7 +70,10 @@ class Evaluator:
 
     def _report(self, mistake: Mistake, scalar: Scalar, context: Context) -> Failed:
         place = Place(scalar.part(mistake.start, mistake.end), context.trail)
-        return self._reporter.error(mistake.rule, mistake.message, place, helps=mistake.helps)
+        cause = unknown_cause(context.origin.file, mistake.unknown) if mistake.unknown else None
+        return self._reporter.error(
+            mistake.rule, mistake.message, place, helps=mistake.helps, cause=cause
+        )
 
     def _fill(self, template: Template, context: Context) -> Value:
         if len(template) == 1 and not isinstance(template[0], str):

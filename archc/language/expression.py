@@ -20,12 +20,23 @@ DOLLAR = Rule(
 
 
 class Mistake(Exception):  # noqa: N818 - a mistake of the user's, turned into a diagnostic
-    """A mistake within a scalar: its rule, its message, and the characters at fault."""
+    """A mistake within a scalar: its rule, its message, and the characters at fault.
+
+    `unknown` is the name that nothing declares, where that is the mistake.
+    """
 
     def __init__(
-        self, rule: Rule, message: str, start: int, end: int, helps: tuple[str, ...] = ()
+        self,
+        rule: Rule,
+        message: str,
+        start: int,
+        end: int,
+        helps: tuple[str, ...] = (),
+        *,
+        unknown: str = "",
     ) -> None:
         super().__init__(message)
+        self.unknown = unknown
         self.rule, self.message, self.start, self.end, self.helps = rule, message, start, end, helps
 
 

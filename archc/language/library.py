@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.near_files import did_you_mean_file
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import Failed, Reporter
@@ -17,6 +18,9 @@ NOT_FOUND = Rule(
 UNREADABLE = Rule("spec/unreadable", "a file cannot be read", "nothing can be checked before that")
 
 SIZE_BOUND_BYTES = 16_000_000
+SUFFIXES = (".yaml", ".yml")
+
+_LINE_END = re.compile("\r\n|\r")
 
 
 @cache
@@ -42,6 +46,16 @@ def variant_name(spec: str, variant: str) -> str:
 
 _VARIANTS = re.compile(r"^variants:\s*$(?P<body>(?:\n(?:[ #].*)?)*)", re.MULTILINE)
 _VARIANT = re.compile(r"^  ([A-Za-z0-9_-]+):", re.MULTILINE)
+
+
+@cache
+def zoo_library(block: str) -> str | None:
+    """The built-in library that defines a block, without parsing a whole file."""
+    for name in zoo_specs():
+        text = (zoo_folder() / f"{name}.yaml").read_text(encoding="utf-8")
+        if "\nlayers:" not in text and re.search(rf"^  {re.escape(block)}:", text, re.MULTILINE):
+            return name
+    return None
 
 
 @cache
@@ -95,9 +109,10 @@ def _built_in(name: str) -> Path | None:
 def not_found(name: str, place: Place, reporter: Reporter) -> Failed:
     """Reports a spec that is not there, with the nearest name."""
     is_file_name = Path(name).suffix in (".yaml", ".yml")
-    is_path = is_file_name or "/" in name
-    near = [p.name for p in Path(name).parent.glob("*.y*ml")] if is_path else []
-    helps = did_you_mean(Path(name).name, near) if is_path else ()
+    helps: tuple[str, ...] = ()
+    if is_file_name or "/" in name:
+        here = Path(place.span.file) if place.span.source.text else Path("x")
+        helps = did_you_mean_file(name, base=here.parent, suffixes=SUFFIXES, but=here.name)
     helps = helps or _elsewhere(name) or did_you_mean(name, (*zoo_variants(), *zoo_specs()))
     what = "file" if is_file_name else "file or built-in spec"
     return reporter.error(
@@ -121,14 +136,28 @@ def read_source(path: Path, place: Place, reporter: Reporter) -> Source | Failed
             return reporter.error(UNREADABLE, f"`{path}` is no regular file", place)
         if path.stat().st_size > SIZE_BOUND_BYTES:
             return reporter.error(UNREADABLE, f"`{path}` is too large for a spec", place)
-        return Source(str(path), path.read_text(encoding="utf-8-sig"))
+        content = path.read_bytes()
     except OSError as error:
         message = f"`{path}` cannot be read: {(error.strerror or 'unknown reason').lower()}"
         return reporter.error(UNREADABLE, message, place)
+    return decode_source(str(path), content, place, reporter)
+
+
+def decode_source(name: str, content: bytes, place: Place, reporter: Reporter) -> Source | Failed:
+    """The source of this name whose text is in these bytes, in UTF-8.
+
+    Reports:
+        spec/unreadable.
+    """
+    if len(content) > SIZE_BOUND_BYTES:
+        return reporter.error(UNREADABLE, f"`{name}` is too large for a spec", place)
+    try:
+        text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         byte = f"byte {error.start} is {error.object[error.start]:#04x}"
-        message = f"`{path}` is no UTF-8 text: {byte}"
+        message = f"`{name}` is no UTF-8 text: {byte}"
         return reporter.error(UNREADABLE, message, place)
+    return Source(name, _LINE_END.sub("\n", text))
 
 
 def nowhere(name: str) -> Place:

@@ -10,6 +10,7 @@ from typing import Protocol, cast
 LENGTH_BOUND = 1_000
 """Characters of a pattern or a replacement; names are far shorter."""
 
+_NOT_LINEAR = re.compile(r"\(\?<?[=!]|\\[1-9]")
 _ESCAPE = re.compile(r"\\(\d{1,2}|\\)")
 
 
@@ -47,6 +48,13 @@ class Replacement:
     def __call__(self, match: Match) -> str:
         """The text for a match; a group that took no part is empty."""
         return "".join(p if isinstance(p, str) else match.group(p) or "" for p in self.parts)
+
+
+def pattern_help(text: str) -> str:
+    """What to do about a text that is no pattern."""
+    if _NOT_LINEAR.search(text):
+        return "there is no look-around and no back-reference"
+    return r"put a backslash before a character that stands for itself, such as `\.` and `\(`"
 
 
 def compile_pattern(text: str) -> Pattern:

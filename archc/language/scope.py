@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from archc.diagnostics.place import Frame, Place, Span
-from archc.diagnostics.reporter import Failed
+from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import ValueId
-from archc.language.spec import SpecFile
-from archc.language.values import Text, Value
+from archc.language.spec import Parameter, SpecFile
+from archc.language.tree import Scalar, Tree
+from archc.language.values import Argument, Text, Value
 from archc.shapes.tensor_type import TensorType
 
 
@@ -104,7 +105,9 @@ class Scope:
 
     def reachable(self) -> list[str]:
         """The paths that could be written here, the nearest first, for suggestions."""
-        return list(itertools.islice((p for s in self.outwards() for p in s.paths("")), 1_000))
+        near = (name for s in self.outwards() for name, n in s.names.items() if n.flow is not None)
+        paths = (path for scope in self.outwards() for path in scope.paths(""))
+        return list(dict.fromkeys(itertools.islice(itertools.chain(near, paths), 1_000)))
 
     def paths(self, prefix: str) -> Iterator[str]:
         """The paths of what is computed in the scope, each with the prefix."""
@@ -146,12 +149,17 @@ class Environment:
     """The names that expressions see, the inner ones first.
 
     `find` of an environment gives a value, FAILED where its mistake is reported, or None where the
-    name is unknown. A file's own environment computes its values when they are asked for.
+    name is unknown. A file's own environment computes its values when they are asked for. That of a
+    block or a spec knows what was `given` for its parameters, in the context `outside` of a use,
+    and how they are `declared`.
     """
 
     names: Mapping[str, Value | Failed]
     parent: Environment | None = None
     lazy: Callable[[str], Value | Failed | None] | None = None
+    given: Mapping[str, Argument | Tree] = field(default_factory=dict)
+    outside: Context | None = None
+    declared: Mapping[str, Parameter] = field(default_factory=dict)
 
     def find(self, name: str) -> tuple[Value | Failed] | None:
         """The value of a name, in a tuple, or None."""
@@ -165,6 +173,13 @@ class Environment:
                     return (value,)
             environment = environment.parent
         return None
+
+    def owner(self, name: str) -> Environment | None:
+        """The environment that a name is found in, where it is no file's that is asked lazily."""
+        environment: Environment | None = self
+        while environment is not None and name not in environment.names:
+            environment = environment.parent
+        return environment
 
     def known(self) -> list[str]:
         """All names in reach, for suggestions."""
@@ -219,6 +234,43 @@ class Context:
         inner = self.environment.inner(names)
         return Context(self.origin, inner, self.trail, self.is_certain)
 
+    def inside(self, frame: Frame) -> Context:
+        """The same one step further on the way."""
+        return Context(self.origin, self.environment, (*self.trail, frame), self.is_certain)
+
     def uncertain(self) -> Context:
         """The same below a condition that nobody knows."""
         return Context(self.origin, self.environment, self.trail, is_certain=False)
+
+
+def where_written(argument: Argument, context: Context) -> Place:
+    """Where a value was written that reached an argument as `$name`, through uses of blocks."""
+    place = argument.place
+    for name, owner in _passed_on(argument, context):
+        given = owner.given.get(name)
+        declared = owner.declared.get(name)
+        written = given or (declared.default if declared is not None else None)
+        if written is not None:
+            place = written.place if isinstance(written, Argument) else Place(written.span)
+    return place
+
+
+def distrust(argument: Argument, context: Context) -> None:
+    """Makes unknown the names that passed on a value which was found not to fit."""
+    for name, owner in _passed_on(argument, context):
+        if isinstance(owner.names, dict):
+            owner.names[name] = FAILED
+
+
+def _passed_on(argument: Argument, context: Context) -> Iterator[tuple[str, Environment]]:
+    """The names that a value went through as `$name`, from the inside out, with their owners."""
+    while isinstance(argument.tree, Scalar) and argument.tree.text.startswith("$"):
+        name = argument.tree.text[1:]
+        owner = context.environment.owner(name)
+        if owner is None:
+            return
+        yield name, owner
+        given = owner.given.get(name)
+        if not isinstance(given, Argument) or owner.outside is None:
+            return
+        argument, context = given, owner.outside

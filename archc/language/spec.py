@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 
 from archc.diagnostics.place import Source, Span
@@ -128,3 +129,8 @@ class SpecFile:
                 found.append(file)
                 waiting += file.files
         return found
+
+
+def unknown_cause(file: SpecFile | None, name: str) -> Hashable:
+    """What all uses of a name come from that nothing in a file declares."""
+    return "unknown", file, name

@@ -102,6 +102,12 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None
 
 
+def name_help(text: str) -> tuple[str, ...]:
+    """The help that shows a text with `_` in place of what names do not have, or no help."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "_", text).strip("_")
+    return (f"write `{shown(name)}`",) if name else ()
+
+
 def kind_of(tree: Tree) -> str:
     """What a node is, for messages: `a list`, `a mapping`, `an empty value`, or its text."""
     if isinstance(tree, Sequence):

@@ -18,6 +18,7 @@ from archc.language.regular import (
     PatternMistake,
     Replacement,
     compile_pattern,
+    pattern_help,
     read_replacement,
 )
 from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown
@@ -156,5 +157,5 @@ class _Rules:
             return compile_pattern(tree.text)
         except PatternMistake as error:
             message = f"`{shown(tree.text)}` is no pattern: {error}"
-            self._error(PATTERN, message, tree, "there is no look-around and no back-reference")
+            self._error(PATTERN, message, tree, pattern_help(tree.text))
             return None

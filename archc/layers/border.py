@@ -105,7 +105,8 @@ class Pad(Layer):
             return None
         if self.mode != "zeros":
             message = f"`value: {self.value:g}` has no meaning in mode `{self.mode}`"
-            return check.error(UNUSED_VALUE, message, at="value")
+            helps = ["leave `value` out, or write `mode: zeros`"]
+            return check.error(UNUSED_VALUE, message, at="value", helps=helps)
         return needs_float(x, self.op, check)
 
     def _reflection_fault(
@@ -115,7 +116,11 @@ class Pad(Layer):
             return None
         name = x.axes[index - 1].name
         message = f"a pad of {pad} reflects beyond the {name} of the input {x}"
-        return check.at_least(x.sizes[index - 1], pad + 1, REFLECTS_TOO_FAR, message, at=at)
+        size = x.sizes[index - 1]
+        helps = ["`mode: edge` repeats the border as far as is wanted"]
+        if isinstance(size, int) and size > 1:
+            helps = [f"take at most {size - 1}, or `mode: edge`"]
+        return check.at_least(size, pad + 1, REFLECTS_TOO_FAR, message, at=at, helps=helps)
 
     @override
     def lower(

@@ -124,7 +124,10 @@ class Clip(Pointwise):
             )
         if self.min is not None and self.max is not None and self.min > self.max:
             return check.error(
-                EMPTY_RANGE, f"`min: {self.min:g}` is above `max: {self.max:g}`", at="min"
+                EMPTY_RANGE,
+                f"`min: {self.min:g}` is above `max: {self.max:g}`",
+                at="min",
+                helps=[f"write `min: {self.max:g}, max: {self.min:g}`"],
             )
         return super().infer(inputs, check)
 

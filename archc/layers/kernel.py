@@ -199,11 +199,13 @@ def needs_groups(groups: int, channels: int, out: int, check: Check) -> Failed |
     for count, which in ((channels, "input"), (out, "output")):
         if count % groups:
             common = math.gcd(channels, out)
+            shared = f"{channels}" if channels == out else f"{channels} and {out}"
             best = max(d for d in range(1, min(groups, common) + 1) if common % d == 0)
             return check.error(
                 GROUPS,
                 f"`groups: {groups}` does not divide {count} {which} channels",
                 at="groups",
-                helps=[f"take a divisor of {channels} and {out}, for example {best}"],
+                axis=0 if which == "input" else None,
+                helps=[f"take a divisor of {shared}, for example {best}"],
             )
     return None

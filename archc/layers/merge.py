@@ -70,17 +70,19 @@ class _Merge(Layer):
         self, inputs: tuple[TensorType, ...], along: int | None, check: Check
     ) -> TensorType | Failed:
         """The type of the branches together, their sizes added up along one axis if any."""
-        first = inputs[0]
+        first, most = inputs[0], _like_most(inputs, along)
         failed = self._float_fault(inputs, check)
-        joined = [_Joined(size, 0) for size in first.sizes]
-        for branch, other in enumerate(inputs[1:], 1):
-            fault = self._kind_fault(inputs, branch, check)
+        joined = [_Joined(size, most) for size in inputs[most].sizes]
+        for branch, other in enumerate(inputs):
+            if branch == most:
+                continue
+            fault = self._kind_fault(inputs, most, branch, check)
             if fault:
                 failed = fault
                 continue
             for i, size in enumerate(other.sizes):
                 if i + 1 == along:
-                    joined[i] = _Joined(add(joined[i].size, size), 0)
+                    joined[i] = _Joined(add(joined[i].size, size), most)
                     continue
                 rest = self._pairs(joined, other, i + 1, along)
                 met = self._met(joined[i], _Joined(size, branch), inputs, i, rest, check)
@@ -113,10 +115,10 @@ class _Merge(Layer):
         return None
 
     def _kind_fault(
-        self, inputs: tuple[TensorType, ...], branch: int, check: Check
+        self, inputs: tuple[TensorType, ...], most: int, branch: int, check: Check
     ) -> Failed | None:
-        first, other = inputs[0], inputs[branch]
-        labels = _labels(inputs, 0, branch)
+        first, other = inputs[most], inputs[branch]
+        labels = _labels(inputs, most, branch)
         if other.rank != first.rank:
             message = (
                 f"`{self.op}` joins branches of different numbers of axes: {first.rank} and "
@@ -152,9 +154,17 @@ class _Merge(Layer):
         labels = _labels(inputs, so_far.branch, new.branch)
         failed = check.equal(
             so_far.size, new.size, SIZES, message, branch=new.branch, branch_labels=labels,
-            also=rest,
+            axis=axis, also=rest,
         )  # fmt: skip
         return failed or so_far
+
+
+def _like_most(inputs: tuple[TensorType, ...], along: int | None) -> int:
+    """The first branch that has the sizes of most, so that an odd one is told from the others."""
+    kinds = [tuple(size for i, size in enumerate(x.sizes, 1) if i != along) for x in inputs]
+    if all(kind == kinds[0] for kind in kinds):
+        return 0
+    return max(range(len(kinds)), key=lambda i: (kinds.count(kinds[i]), -i))
 
 
 def _labels(inputs: tuple[TensorType, ...], *branches: int) -> dict[int, str]:

@@ -212,6 +212,7 @@ class GroupNorm(Layer):
                 GROUPS,
                 f"`groups: {self.groups}` does not divide {count} channels",
                 at="groups",
+                axis=0,
                 helps=[f"take a divisor of {count}, for example {best}"],
             )
         return x

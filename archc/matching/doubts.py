@@ -53,9 +53,20 @@ class Doubts:
         groups: Sequence[GroupParty],
         bound: Mapping[int, int],
         order: Order,
+        renumbered: Collection[Tokens],
     ) -> None:
+        """Takes what is bound.
+
+        Args:
+            layers: those of the network.
+            groups: those of the file.
+            bound: the group of each layer that has one.
+            order: what tells order.
+            renumbered: names without a number, whose numbers in the file are not the network's.
+        """
         self._layers, self._groups = layers, groups
         self._order = order
+        self._renumbered = renumbered
         self.bound = bound
         self._shifts = _shifts((layers[a].tokens, groups[f].tokens) for a, f in bound.items())
 
@@ -75,6 +86,15 @@ class Doubts:
         members = [layer for layer in alike if layer in self.bound]
         others = (text for a in members if (text := self._own_name(a, candidates)))
         return next(others, None) or self._word(alike, candidates)
+
+    def against_numbers(self, layers: Collection[int]) -> str | None:
+        """What is said where numbers that are not the network's are shifted by no one number."""
+        for layer in (layer for layer in layers if layer in self.bound):
+            name, bound = self._layers[layer].tokens, self._groups[self.bound[layer]]
+            for family, _ in _masks(name, bound.tokens):
+                if family in self._renumbered and len(self._shifts[family]) > 1:
+                    return f"names such as `{bound.name}` have other numbers than the network's"
+        return None
 
     def is_told(self, layer: int, evidence: set[Evidence], alike: Sequence[int]) -> bool:
         """Whether two things tell a layer from others of its form."""

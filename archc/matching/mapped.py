@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Graph
 from archc.graph.weight import WeightSource
 from archc.language.weight_rules import WeightRules
-from archc.matching.mapping_file import MappedKey, MappingFile, names_digest
+from archc.matching.mapping_file import MATCH_AGAIN, MappedKey, MappingFile, names_digest
 from archc.matching.parties import Layout, layers_of
 from archc.matching.plan import Plan, Why
 from archc.matching.plan_maker import PlanMaker
@@ -19,27 +19,28 @@ from archc.weights.shown import shown
 OTHER_SPEC = Rule(
     "mapping/other-spec",
     "a mapping was made for another network",
-    "the same names may mean other layers there",
+    "The same names may mean other layers there.",
 )
 OTHER_FILE = Rule(
     "mapping/other-file",
     "a mapping was made for a checkpoint with other keys or sizes",
-    "the mapping was reviewed with the keys that it pins; the same keys may mean other layers here",
+    "The mapping was reviewed with the keys that it pins; the same keys may mean other layers "
+    "here.",
 )
 UNKNOWN_WEIGHT = Rule(
     "mapping/unknown-weight",
     "a mapping binds a weight that the network does not have",
-    "what is bound to nothing would be lost in silence",
+    "What is bound to nothing would be lost in silence.",
 )
 UNKNOWN_KEY = Rule(
     "mapping/unknown-key",
     "a mapping names a key that the checkpoint does not have",
-    "a mapping is used exactly as it is written",
+    "A mapping is used exactly as it is written.",
 )
 USED_TWICE = Rule(
     "mapping/used-twice",
     "a mapping binds two weights to one tensor",
-    "layers that share a weight own it once in a spec; two that do not are a slip",
+    "Layers that share a weight own it once in a spec; two that do not are a slip.",
 )
 
 _NEAR_LIMIT = 500
@@ -103,7 +104,8 @@ class _Checks:
         if name != self._mapping.spec:
             message = f"the mapping is for `{shown(self._mapping.spec)}`, not for `{name}`"
             self.failed = True
-            self._reporter.error(OTHER_SPEC, message, self._mapping.spec_place)
+            helps = [MATCH_AGAIN, f"or write `spec: {name}`, if the names mean the same there"]
+            self._reporter.error(OTHER_SPEC, message, self._mapping.spec_place, helps=helps)
 
     def file(self, digest: str) -> None:
         if self._mapping.names and digest != self._mapping.names:
@@ -114,8 +116,8 @@ class _Checks:
                 self._mapping.names_place,
                 notes=[f"it has `{digest}`"],
                 helps=[
-                    "match it again with `archc weights match SPEC FILE -o FILE.yaml`, or take "
-                    "`names` away if the mapping holds for this file too"
+                    MATCH_AGAIN,
+                    "or take `names` away, if the mapping holds for this file too",
                 ],
             )
 
@@ -134,8 +136,15 @@ class _Checks:
                 self.failed = True
                 self._reporter.error(UNKNOWN_KEY, message, pair.key_place, helps=helps)
             elif pair.key in used:
-                other = used[pair.key].weight
-                message = f"`{shown(pair.key)}` is `{other}` and `{pair.weight}`"
-                self.failed = True
-                self._reporter.error(USED_TWICE, message, pair.key_place)
+                self._twice(pair, used[pair.key])
             used.setdefault(pair.key, pair)
+
+    def _twice(self, pair: MappedKey, first: MappedKey) -> None:
+        message = (
+            f"`{shown(pair.key)}` is bound to two weights, `{first.weight}` and `{pair.weight}`"
+        )
+        self.failed = True
+        self._reporter.error(
+            USED_TWICE, message, pair.key_place,
+            related=[Related(first.key_place.span, f"bound to `{first.weight}` here")],
+        )  # fmt: skip

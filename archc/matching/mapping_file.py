@@ -32,13 +32,16 @@ from archc.weights.shown import shown
 FORM = Rule(
     "mapping/form",
     "a mapping file is not formed properly",
-    "it says which tensor of a checkpoint is which weight of a spec",
+    "It says which tensor of a checkpoint is which weight of a spec.",
 )
 VERSION = Rule(
     "mapping/version",
     "a mapping file is of another version",
-    "what another version says may mean something else",
+    "What another version says may mean something else.",
 )
+
+MATCH_AGAIN = "write the mapping again: `archc weights match SPEC FILE -o mapping.yaml`"
+"""What helps where a mapping does not hold as a whole."""
 
 _VERSION = "1"
 _KEYS = ("version", "spec", "layout", "names", "map", "ignored")
@@ -196,10 +199,11 @@ def read_mapping(tree: Tree, reporter: Reporter) -> MappingFile | Failed:
     version = reading.text(tree, "version")
     if version is not None and version.text != _VERSION:
         message = f"the mapping is of version `{shown(version.text)}`, not {_VERSION}"
-        return reporter.error(VERSION, message, Place(version.span))
+        return reporter.error(VERSION, message, Place(version.span), helps=(MATCH_AGAIN,))
     spec, layout = reading.text(tree, "spec"), reading.text(tree, "layout")
     if layout is not None and layout.text not in {"torch", "keras"}:
-        reading.error(f"`layout` is `torch` or `keras`, not `{shown(layout.text)}`", layout)
+        message = f"`layout` is `torch` or `keras`, not `{shown(layout.text)}`"
+        reading.error(message, layout, did_you_mean(layout.text, ("torch", "keras")))
     names = reading.text(tree, "names", is_needed=False)
     pairs, ignored = reading.pairs(tree), reading.ignored(tree)
     if version is None or spec is None or layout is None or reading.failed:

@@ -7,7 +7,7 @@ order of that number; where they differ first in a word, names tell no order.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
 Token: TypeAlias = int | str
@@ -68,6 +68,17 @@ def steps(a: Tokens, b: Tokens) -> tuple[int, int] | None:
 def stem(a: Tokens, b: Tokens) -> Tokens:
     """What two names have in common before they differ."""
     return a[: _difference(a, b)]
+
+
+def families(tokens: Tokens) -> Iterator[Tokens]:
+    """A name without each of its numbers, which those numbered like it have too.
+
+    >>> list(families(("layer", 1, "conv", 2)))
+    [('layer', '#', 'conv', 2), ('layer', 1, 'conv', '#')]
+    """
+    for at, token in enumerate(tokens):
+        if isinstance(token, int):
+            yield (*tokens[:at], "#", *tokens[at + 1 :])
 
 
 def precedes(a: Tokens, b: Tokens) -> bool | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
 from archc.matching.doubts import Doubts
+from archc.matching.names import Tokens, families
 from archc.matching.order import Order, is_sorted
 from archc.matching.parties import Form, GroupParty, LayerParty, Layout
 from archc.matching.plan import Why
@@ -89,11 +90,11 @@ def by_structure(
     """
     if max(len(layers), len(groups), 1) > PARTIES_BOUND:
         return Bound()
-    structure = _Structure(layers, groups, layout)
     by_name = {group.name: number for number, group in enumerate(groups)}
     named = {
         number: by_name[layer.name] for number, layer in enumerate(layers) if layer.name in by_name
     }
+    structure = _Structure(layers, groups, layout, named)
     # Names that some layers share with groups may be an accident: numbers that are shifted by one.
     attempt = _Attempt(structure, structure.fitting(named))
     if attempt.contradiction is not None:
@@ -105,7 +106,11 @@ class _Structure:
     """Layers and groups by form, and what forms alone tell."""
 
     def __init__(
-        self, layers: Sequence[LayerParty], groups: Sequence[GroupParty], layout: Layout
+        self,
+        layers: Sequence[LayerParty],
+        groups: Sequence[GroupParty],
+        layout: Layout,
+        named: Mapping[int, int],
     ) -> None:
         self.layers, self.groups = layers, groups
         forms = [group.form for group in groups]
@@ -115,10 +120,30 @@ class _Structure:
         self.order = Order(layers, groups, dict(f.pair for f in self.forms if f.is_forced))
         self.is_sorted = is_sorted([group.name for group in groups])
 
+        self.renumbered = frozenset(self._renumbered(named))
+
     def fitting(self, named: Mapping[int, int]) -> dict[int, int]:
-        """The layers with a group of their name and form."""
+        """The layers with a group of their name and form, where its number is the network's."""
         own, other = self.colors
-        return {layer: group for layer, group in named.items() if own[layer] == other[group]}
+        return {
+            layer: group
+            for layer, group in named.items()
+            if own[layer] == other[group]
+            and self.renumbered.isdisjoint(families(self.layers[layer].tokens))
+        }
+
+    def _renumbered(self, named: Mapping[int, int]) -> Iterator[Tokens]:
+        """Names without a number, where the file has a layer under the number of another.
+
+        Keras numbers its layers anew in each session, and some of its files in another order.
+        """
+        own, other = self.colors
+        alike = {own[form.layers[0]]: form.layers for form in self.forms if form.layers}
+        for layer, group in named.items():
+            if own[layer] != other[group]:
+                called = set(families(self.layers[layer].tokens))
+                for there in alike.get(other[group], ()):
+                    yield from called.intersection(families(self.layers[there].tokens))
 
     def whole(self, named: Mapping[int, int]) -> dict[int, int]:
         """The same, but for forms of which some layer has none."""
@@ -147,11 +172,15 @@ class _Attempt:
             for here, there in refinement.classes().values()
             if len(here) == len(there) == 1
         }
-        self._doubts = Doubts(layers, groups, self._alone, structure.order)
+        self._doubts = Doubts(layers, groups, self._alone, structure.order, structure.renumbered)
         self._unsure = [form for form in structure.forms if form.is_unsure_but_for(named)]
         told = (self._doubts.against_names(f.layers, f.groups) for f in self._unsure)
         unsure = {n for form in self._unsure for n in form.layers if n not in named}
-        self.contradiction = self._doubts.against_order(unsure) or next(filter(None, told), None)
+        self.contradiction = (
+            self._doubts.against_order(unsure)
+            or self._doubts.against_numbers(unsure)
+            or next(filter(None, told), None)
+        )
 
     def result(self, *, is_by_order: bool) -> Bound:
         """What is bound and what is open."""

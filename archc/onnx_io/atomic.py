@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from pathlib import Path
 from types import TracebackType
@@ -10,8 +11,18 @@ from typing import BinaryIO, Self, final
 from archc.diagnostics.diagnostic import Rule
 
 OUTPUT = Rule(
-    "build/output", "the output cannot be written", "what is written is complete or absent"
+    "build/output", "the output cannot be written", "What is written is complete or absent."
 )
+
+
+def unwritten(error: OSError, target: Path | None) -> tuple[str, tuple[str, ...]]:
+    """Why a target cannot be written, and what helps; no target is a stream."""
+    why = f"it cannot be written: {(error.strerror or str(error)).lower()}"
+    folder = "" if target is None else str(target.parent)
+    if not folder or os.path.isdir(folder):
+        return why, ()
+    quoted = f"'{folder}'" if " " in folder else folder
+    return why, (f"make its folder first: `mkdir -p {quoted}`",)
 
 
 @final

@@ -70,5 +70,5 @@ def _check_tensor(part: Field) -> None:
         raise ModelFileError(
             NESTED_EXTERNAL_DATA,
             "a tensor within an operator, a function or a sparse tensor has external data",
-            helps=("save the model with these weights inside: `onnx.save(onnx.load(…), …)`",),
+            helps=("save it whole: `onnx.save(onnx.load('model.onnx'), 'whole.onnx')`",),
         )

@@ -73,18 +73,23 @@ def open_session(model: Path | bytes, *, threads: int = 1) -> Session:
     Raises:
         Exception: ONNX Runtime's own errors, where it cannot load the model.
     """
+    session: Session = onnxruntime.InferenceSession(
+        str(model) if isinstance(model, Path) else model,
+        session_options(threads),
+        providers=["CPUExecutionProvider"],
+    )
+    return session
+
+
+def session_options(threads: int) -> Any:
+    """ONNX Runtime's options of such a session."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _WARNING
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    session: Session = onnxruntime.InferenceSession(
-        str(model) if isinstance(model, Path) else model,
-        options,
-        providers=["CPUExecutionProvider"],
-    )
-    return session
+    return options
 
 
 def run(session: Session, feeds: Mapping[str, Array]) -> dict[str, Array]:

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Protocol, final
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.near_files import did_you_mean_file
 
 UNREADABLE = Rule(
     "onnx/unreadable",
@@ -91,7 +92,8 @@ class ModelStream:
             descriptor = os.open(path, _FLAGS)
         except (OSError, ValueError) as error:
             message = f"the model cannot be opened: {_reason(error)}"
-            raise ModelFileError(UNREADABLE, message) from error
+            helps = did_you_mean_file(str(path)) if isinstance(error, FileNotFoundError) else ()
+            raise ModelFileError(UNREADABLE, message, helps=helps) from error
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
@@ -212,7 +214,7 @@ def _stretch(descriptor: int, path: Path, begin: int, length: int) -> Iterator[b
 def _elsewhere(location: str, why: str) -> ModelFileError:
     return ModelFileError(
         EXTERNAL_DATA,
-        f"the external data `{shown(location)}` are not read: {why}",
+        f"the file of external data `{shown(location)}` is not read: {why}",
         helps=("put the file itself, no link to it, beside the model",),
     )
 

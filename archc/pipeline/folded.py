@@ -24,9 +24,10 @@ def check_unfolded(record: ModelRecord, path: str, reporter: Reporter) -> Failed
         return None
     into, (layer, *_) = next(iter(record.folded.items()))
     count = sum(map(len, record.folded.values()))
+    layers = "1 layer of the model is" if count == 1 else f"{count} layers of the model are"
     return reporter.error(
         FOLDED,
-        f"{count} layers of the model are folded into others, such as `{layer}` into `{into}`",
+        f"{layers} folded into others, such as `{layer}` into `{into}`",
         nowhere(path),
         helps=("build the model with `-O0`, which keeps every weight under its name",),
     )

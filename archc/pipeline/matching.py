@@ -19,7 +19,7 @@ from archc.matching.match import match
 from archc.matching.options import BY_RULES, Matching, as_matching
 from archc.matching.parties import Layout
 from archc.matching.plan import Choice, Plan
-from archc.onnx_io.atomic import OUTPUT, NewFile
+from archc.onnx_io.atomic import OUTPUT, NewFile, unwritten
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind.mismatch import MISMATCH
@@ -32,8 +32,8 @@ from archc.weights.shown import shown
 UNDECIDED = Rule(
     "weights/undecided",
     "several tensors of a checkpoint fit a weight",
-    "tensors of the same sizes make a model whichever way they are bound, and one way is right; "
-    "nothing is guessed",
+    "Tensors of the same sizes make a model whichever way they are bound, and one way is right: "
+    "nothing is guessed.",
 )
 
 _CHOICES_SHOWN = 12
@@ -170,8 +170,8 @@ def write_plan(planned: PlannedNetwork, path: Path, reporter: Reporter) -> bool:
             new.file.write(text.encode())
             new.keep()
     except OSError as error:
-        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
-        reporter.error(OUTPUT, message, nowhere(str(path)))
+        message, helps = unwritten(error, path)
+        reporter.error(OUTPUT, message, nowhere(str(path)), helps=helps)
         return False
     return True
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from archc.diagnostics.diagnostic import Diagnostic, Rule
+from archc.diagnostics.diagnostic import Diagnostic, Related, Rule
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Graph
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 VARIANT_NEEDED = Rule(
     "variant/needed", "the defaults are incomplete and no variant is named",
-    "a parameter without a default gets its value from a variant or from the caller",
+    "A parameter without a default gets its value from a variant or from the caller.",
 )  # fmt: skip
 LABELS = Rule(
     "labels/count",
     "there are not as many labels as classes",
-    "a name beside the wrong class is worse than none",
+    "A name beside the wrong class is worse than none.",
 )
 OUTPUT_NAME = Rule(
     "outputs/name", "an output that the caller picks has a name that is none",
-    "it becomes the name of the model's output",
+    "It becomes the name of the model's output.",
 )  # fmt: skip
 NAME_TAKEN = Rule(
-    "outputs/name-taken", "an output is called as an input or a weight is",
-    "the inputs, weights and outputs of a model share one space of names",
+    "outputs/name-taken", "an output has the name of an input or of a weight",
+    "The inputs, weights and outputs of a model share one space of names.",
 )  # fmt: skip
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -145,7 +145,9 @@ def _arguments(
         tree = to_tree(path, f"--output {name}={path}")
         if not _OUTPUT_NAME.fullmatch(name):
             message = f"`{shown(name)}` is no name: names have letters, digits, `_`, `-` and dots"
-            reporter.error(OUTPUT_NAME, message, Place(tree.span))
+            plain = re.sub(r"[^A-Za-z0-9_-]+", "_", name).strip("_") or "output"
+            helps = (f"write `--output {plain}={path}`",)
+            reporter.error(OUTPUT_NAME, message, Place(tree.span), helps=helps)
         outputs[name] = Argument(Text(path, Origin(file, None)), tree, Place(tree.span))
     return values, outputs
 
@@ -196,9 +198,12 @@ def _check_names(graph: Graph, reporter: Reporter) -> Failed | None:
     failed: Failed | None = None
     for output in graph.outputs:
         if output.name in taken:
-            message = f"the output `{output.name}` is called as {taken[output.name]} is"
+            message = f"the output `{output.name}` has the name of {taken[output.name]}"
             helps = ("give it a name of its own under `outputs`",)
-            failed = reporter.error(NAME_TAKEN, message, output.place, helps=helps)
+            related = [
+                Related(i.place.span, "the input") for i in graph.inputs if i.name == output.name
+            ]
+            failed = reporter.error(NAME_TAKEN, message, output.place, related=related, helps=helps)
     return failed
 
 
@@ -218,8 +223,9 @@ def _labels_that_fit(
     if place is None:
         return ()
     message = f"there are {len(labels)} labels, but `{output.name}` has {classes} classes"
-    helps = ("the model gets no labels; name them in the spec",)
-    reporter.warning(LABELS, message, place, helps=helps)
+    notes = ("the model gets no labels",)
+    helps = (f"name all {classes} classes, or leave `labels` out",)
+    reporter.warning(LABELS, message, place, notes=notes, helps=helps)
     return ()
 
 
@@ -227,7 +233,7 @@ def _preprocess(
     spec: Spec, reporter: Reporter, variant: str | None, values: Mapping[str, Argument]
 ) -> Preprocess | Failed | None:
     tree = spec.file.preprocess
-    if tree is None:
+    if tree is None or (variant is not None and variant not in spec.file.variants):
         return None
     from archc.runtime.preprocess import Preprocess
 

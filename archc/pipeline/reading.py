@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -51,13 +52,23 @@ def load_spec(name: SpecName, reporter: Reporter) -> Spec | Failed:
     return FAILED if isinstance(source, Failed) else read_spec(source, reporter, variant)
 
 
-def read_spec(source: Source, reporter: Reporter, variant: str | None = None) -> Spec | Failed:
-    """The spec of a text; its imports are looked up beside the source's name."""
-    file = _read_files(source, reporter)
+def read_spec(
+    source: Source,
+    reporter: Reporter,
+    variant: str | None = None,
+    opened: Mapping[Path, Source] | None = None,
+) -> Spec | Failed:
+    """The spec of a text; its imports are looked up beside the source's name.
+
+    `opened` are texts that stand in place of files, by their resolved paths, as an editor has them.
+    """
+    file = _read_files(source, reporter, opened or {})
     return FAILED if isinstance(file, Failed) else Spec(file, variant)
 
 
-def _read_files(source: Source, reporter: Reporter) -> SpecFile | Failed:
+def _read_files(
+    source: Source, reporter: Reporter, opened: Mapping[Path, Source]
+) -> SpecFile | Failed:
     """The file of a text, linked with all that it imports, directly or not; cycles are no harm."""
     spec = _read_file(source, reporter)
     if isinstance(spec, Failed):
@@ -66,7 +77,9 @@ def _read_files(source: Source, reporter: Reporter) -> SpecFile | Failed:
     waiting = [spec]
     while waiting:
         file = waiting.pop(0)
-        found = [(item, _import(item, file, known, waiting, reporter)) for item in file.imports]
+        found = [
+            (item, _import(item, file, known, waiting, opened, reporter)) for item in file.imports
+        ]
         link(file, found, reporter)
     return spec
 
@@ -81,6 +94,7 @@ def _import(
     file: SpecFile,
     known: dict[Path, SpecFile | Failed],
     waiting: list[SpecFile],
+    opened: Mapping[Path, Source],
     reporter: Reporter,
 ) -> SpecFile | Failed:
     """The file that an import names, read when it is first met."""
@@ -89,7 +103,7 @@ def _import(
         return not_found(item.text, Place(item.span), reporter)
     key = path.resolve()
     if key not in known:
-        source = read_source(path, Place(item.span), reporter)
+        source = opened.get(key) or read_source(path, Place(item.span), reporter)
         imported = FAILED if isinstance(source, Failed) else _read_file(source, reporter)
         known[key] = imported
         if isinstance(imported, SpecFile):

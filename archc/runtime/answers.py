@@ -77,7 +77,8 @@ def read_answers(path: Path, wanted: Collection[str], reporter: Reporter) -> Ans
             }
             return Answers(path, arrays, tuple(members))
     except _TooLargeError as error:
-        return reporter.error(ANSWERS_TOO_LARGE, str(error), file_place(str(path)))
+        helps = ("give fewer samples: the first axis is the batch",)
+        return reporter.error(ANSWERS_TOO_LARGE, str(error), file_place(str(path)), helps=helps)
     except _MalformedError as error:
         why = str(error)
     except zipfile.BadZipFile as error:

@@ -24,6 +24,9 @@ NOT_FINITE = Rule(
     "No difference from such a value can be measured, so nothing would be verified.",
 )
 
+NO_BATCH = "give the batch as well, which is the first axis: `array[None]`"
+"""What helps where the samples of an array have the right shape, and are not in a batch."""
+
 TOLERANCES = {"float32": 1e-4, "float16": 1e-2}
 """Shares of the answers' largest magnitude: rounding stays ten times below, mistakes above."""
 
@@ -83,11 +86,15 @@ def difference(
             f"the answer `{shown(name)}` has the shape {_shape(answer)}, and the model's output "
             f"{_shape(output)}",
             place,
+            helps=(NO_BATCH,) if (1, *answer.shape) == output.shape else (),
         )
     wanted, found = answer.astype(np.float64), output.astype(np.float64)
     if not np.isfinite(wanted).all():
         return reporter.error(
-            NOT_FINITE, f"the answer `{shown(name)}` holds NaN or infinity", place
+            NOT_FINITE,
+            f"the answer `{shown(name)}` holds NaN or infinity",
+            place,
+            helps=("compute it again: `numpy.isfinite(answer).all()` must hold",),
         )
     apart = np.abs(np.where(np.isfinite(found), found, np.inf) - wanted)
     where = np.unravel_index(int(apart.argmax()), apart.shape)

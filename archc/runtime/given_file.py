@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.near_files import did_you_mean_file
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
@@ -22,13 +23,15 @@ def check_file(path: Path, reporter: Reporter) -> Failed | None:
 
     Reports: run/no-such-file.
     """
+    helps: tuple[str, ...] = ()
     # Path's own methods raise where a folder on the way may not be entered.
     if not os.path.exists(path):
         message = f"there is no file `{shown(str(path))}`"
+        helps = did_you_mean_file(str(path))
     elif not os.path.isfile(path):
         message = f"`{shown(str(path))}` is {'a folder' if path.is_dir() else 'no regular file'}"
     elif not os.access(path, os.R_OK):
         message = f"`{shown(str(path))}` may not be read"
     else:
         return None
-    return reporter.error(NO_SUCH_FILE, message, file_place(str(path)))
+    return reporter.error(NO_SUCH_FILE, message, file_place(str(path)), helps=helps)

@@ -95,6 +95,10 @@ def _check_target(
             INPUT_KIND,
             f"a picture cannot be given to the input `{target.name}`, which is {target}",
             place,
+            helps=(
+                "run it on arrays: "
+                f"`archc.session('net.onnx').run(None, {{'{target.name}': array}})`",
+            ),
         )
     if target.shape[0] != preprocess.channels:
         return reporter.error(
@@ -110,9 +114,22 @@ def _check_target(
             f"the input `{target.name}` takes pixels as `uint8`, and the preprocessing "
             "has a `scale`, `mean` or `std`",
             place,
-            helps=("normalise in the network: `{normalize: {scale: …, mean: …, std: …}}`",),
+            helps=(_normalize_help(preprocess),),
         )
     return None
+
+
+def _normalize_help(preprocess: Preprocess) -> str:
+    """The first layer of a network that normalises as a preprocessing does."""
+    given = preprocess.model_dump(include={"scale", "mean", "std"}, exclude_unset=True)
+    scale = {} if "scale" in given else {"scale": preprocess.scale}
+    values = ", ".join(f"{key}: {_yaml(value)}" for key, value in {**scale, **given}.items())
+    layer = f"`{{normalize: {{{values}}}}}`"
+    return f"take it out of `preprocess`, and begin the network's layers with {layer}"
+
+
+def _yaml(value: float | tuple[float, ...]) -> str:
+    return str(list(value)) if isinstance(value, tuple) else str(value)
 
 
 def _color_help(channels: int | str) -> tuple[str, ...]:

@@ -26,6 +26,9 @@ INPUT_TYPE = Rule(
     "Pictures and answers are given as float32, float16 or uint8 tensors.",
 )
 
+LONGEST_REASON = 600
+"""Characters that are shown of what ONNX Runtime says: the layer and the cause stand at its end."""
+
 _DTYPES = {
     "tensor(float)": DType.FLOAT32,
     "tensor(float16)": DType.FLOAT16,
@@ -62,7 +65,8 @@ def open_model(path: Path, reporter: Reporter, *, threads: int = 1) -> Model | F
             NOT_A_MODEL,
             f"`{shown(str(path))}` cannot be loaded by ONNX Runtime",
             file_place(str(path)),
-            notes=(shown(str(error)),),
+            notes=(shown(str(error), LONGEST_REASON),),
+            helps=("give a built model; `archc build SPEC` makes one",),
         )
     record = parse_metadata(session.get_modelmeta().custom_metadata_map)
     arguments = session.get_inputs()
@@ -70,8 +74,10 @@ def open_model(path: Path, reporter: Reporter, *, threads: int = 1) -> Model | F
         if argument.type not in _DTYPES:
             return reporter.error(
                 INPUT_TYPE,
-                f"the input `{shown(argument.name)}` takes {argument.type}",
+                f"the input `{shown(argument.name)}` takes `{shown(argument.type)}`; float32, "
+                "float16 and uint8 can be given",
                 file_place(str(path)),
+                helps=("export the model with float32 inputs",),
             )
     inputs = record.inputs
     if [entry.name for entry in inputs] != [argument.name for argument in arguments]:

@@ -26,6 +26,14 @@ class Admitted:
         """Whether a size is one of them."""
         return size >= self.least and (size - self.remainder) % self.multiple_of == 0
 
+    @property
+    def sample(self) -> int:
+        """The size for samples: the default, else the smallest."""
+        if self.default is not None:
+            return self.default
+        rounds = -(-(self.least - self.remainder) // self.multiple_of)
+        return max(rounds, 0) * self.multiple_of + self.remainder
+
     @override
     def __str__(self) -> str:
         if self.multiple_of == 1:

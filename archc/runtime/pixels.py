@@ -173,7 +173,9 @@ def check_size(size: tuple[int, int]) -> None:
 
 
 def _too_large(pixels: str) -> PictureTooLarge:
-    return PictureTooLarge(f"the picture has {pixels} pixels, and at most {MAX_PIXELS} are handled")
+    return PictureTooLarge(
+        f"the picture has {pixels} pixels; {MAX_PIXELS} are the most that are handled"
+    )
 
 
 @contextmanager

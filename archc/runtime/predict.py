@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.onnx_io.session import run
-from archc.runtime.model import Model
+from archc.runtime.model import LONGEST_REASON, Model
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
 
@@ -46,7 +46,7 @@ def predict(
             RUN_FAILED,
             f"`{shown(str(model.path))}` cannot be run on this input",
             file_place(str(model.path)),
-            notes=(shown(str(error)),),
+            notes=(shown(str(error), LONGEST_REASON),),
         )
 
 

@@ -14,7 +14,7 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.runtime.answers import Answers, read_answers
-from archc.runtime.difference import OutputDifference, difference
+from archc.runtime.difference import NO_BATCH, OutputDifference, difference
 from archc.runtime.model import Model
 from archc.runtime.model_input import ModelInput
 from archc.runtime.predict import predict
@@ -161,6 +161,7 @@ def _feed(
             f"({', '.join(map(str, array.shape))}), and the model takes {target}",
             place,
             notes=(conflict or "there is no sample in it",),
+            helps=(NO_BATCH,) if array.size and target.conflict(array.shape) is None else (),
         )
     if target.dtype is DType.UINT8 and not _are_bytes(array.astype(np.float64)):
         return reporter.error(
@@ -168,6 +169,7 @@ def _feed(
             f"the input `{shown(target.name)}` in the answers holds values that are no whole "
             "numbers from 0 to 255",
             place,
+            helps=("give the pixels as they are, before any preprocessing scales them",),
         )
     return np.ascontiguousarray(array.astype(target.dtype.value))
 

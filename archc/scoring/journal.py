@@ -11,9 +11,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shlex
 import struct
 import zlib
 from collections.abc import Mapping
+from errno import ENOENT
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self, TypeAlias, final
@@ -146,8 +148,13 @@ def not_writable(path: Path, error: OSError, reporter: Reporter, *helps: str) ->
         f"`{shown(str(path))}` cannot be written",
         file_place(str(path)),
         notes=((error.strerror or str(error)).lower(),),
-        helps=helps,
+        helps=(*helps, *_folder_first(path, error)),
     )
+
+
+def _folder_first(path: Path, error: OSError) -> tuple[str, ...]:
+    folder = shlex.quote(str(path.parent))
+    return (f"make its folder: `mkdir -p {folder}`",) if error.errno == ENOENT else ()
 
 
 def _open(path: Path) -> BinaryIO:

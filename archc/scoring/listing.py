@@ -8,6 +8,7 @@ files that are called like pictures; links to folders are not followed, and hidd
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
@@ -124,6 +125,7 @@ def _in_folder(folder: str, reporter: Reporter) -> list[str] | Failed:
             f"the folder `{shown(path)}` cannot be looked into",
             file_place(path),
             notes=(_reason(error),),
+            helps=(f"let it be read, `chmod u+rx {shlex.quote(path)}`, or move it away",),
         )
     return FAILED if refused else found
 

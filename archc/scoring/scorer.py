@@ -160,11 +160,11 @@ def open_scorer(plan: Plan, reporter: Reporter, *, threads: int = 1) -> Scorer |
         run/bytes-normalised where no picture at all would do; and what `open_model` and
         `open_with_layer` report.
     """
-    features: str | None = None
+    path, features = _from_here(plan.model), None
     if plan.layer is None:
-        opened = open_model(plan.model, reporter, threads=threads)
+        opened = open_model(path, reporter, threads=threads)
     else:
-        found = open_with_layer(plan.model, plan.layer, reporter, threads=threads)
+        found = open_with_layer(path, plan.layer, reporter, threads=threads)
         if isinstance(found, Failed):
             return FAILED
         opened, features = found
@@ -175,7 +175,7 @@ def open_scorer(plan: Plan, reporter: Reporter, *, threads: int = 1) -> Scorer |
         return reporter.error(
             NO_CLASSES,
             f"the output `{shown(name)}` is no list of class scores",
-            file_place(str(plan.model)),
+            file_place(str(path)),
             helps=(f"keep it as features: `--features {shown(name)}`",),
         )
     return Scorer(plan, opened, features)
@@ -187,12 +187,20 @@ def in_a_line(diagnostics: Sequence[Diagnostic]) -> str:
     return f"{first.rule.slug}: {'; '.join((first.message, *first.notes))}"
 
 
+def _from_here(path: Path) -> Path:
+    """The path from the current folder where it lies there, as whoever named it knows it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _takes_no_picture(plan: Plan, model: Model, reporter: Reporter) -> bool:
     """Whether no picture at all would do, which is reported once instead of for each of them."""
     if len(model.inputs) != 1:
         names = listed([entry.name for entry in model.inputs])
         message = f"the model has {len(model.inputs)} inputs: {names}"
-        reporter.error(SEVERAL_INPUTS, message, file_place(str(plan.model)))
+        place = file_place(str(_from_here(plan.model)))
+        helps = ("feed it from a program: `archc.session(MODEL).run(None, {…})`",)
+        reporter.error(SEVERAL_INPUTS, message, place, helps=helps)
         return True
     tried = Reporter()
     blank = Image.new("RGB", (_PROBE_SIDE, _PROBE_SIDE))

@@ -85,5 +85,5 @@ def _first(environment: Path | None, say: Say, place: Place, reporter: Reporter)
         "no inference server can be started here",
         place,
         notes=reasons,
-        helps=dict.fromkeys(helps),
+        helps=dict.fromkeys(helps) or ("install Docker or Podman: Triton runs in a container",),
     )

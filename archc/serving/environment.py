@@ -89,28 +89,29 @@ def ensure_environment(
 
     Reports: serve/not-an-environment, serve/not-installed.
     """
-    target = (default_folder(recipe) if folder is None else folder).absolute()
+    named = default_folder(recipe) if folder is None else folder
+    target = named.absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _locked(target.with_name(f".{target.name}.lock"), say) as lock:
             if is_complete(target, recipe):
                 return target
             if not _is_ours(target):
-                return _report_foreign(target, reporter)
+                return _report_foreign(named, reporter)
             _make(target, recipe, say, lock)
     except InstallationError as error:
         return reporter.error(
             NOT_INSTALLED,
-            f"{recipe.name} cannot be installed in `{shown(str(target))}`",
-            file_place(str(target)),
+            f"{recipe.name} cannot be installed in `{shown(str(named))}`",
+            file_place(str(named)),
             notes=error.notes,
             helps=error.helps,
         )
     except OSError as error:
         return reporter.error(
             NOT_INSTALLED,
-            f"{recipe.name} cannot be installed in `{shown(str(target))}`",
-            file_place(str(target)),
+            f"{recipe.name} cannot be installed in `{shown(str(named))}`",
+            file_place(str(named)),
             notes=(f"{shown(str(error.filename))}: {(error.strerror or str(error)).lower()}",),
             helps=("name a folder that may be written: `--environment DIR`",),
         )

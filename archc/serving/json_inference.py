@@ -81,4 +81,5 @@ def _refused(address: str, why: str, reporter: Reporter) -> Failed:
         f"`{shown(address)}` does not answer a request in JSON",
         file_place(address),
         notes=(shown(why),),
+        helps=("see all that the server says: `--log FILE`",),
     )

@@ -43,7 +43,7 @@ Arrays: TypeAlias = Mapping[str, NDArray[np.generic]]
 _Ask: TypeAlias = Callable[[Mapping[str, Tensor]], "Arrays | Failed"]
 
 _SECONDS = 120.0
-_BINARY = "binary_tensor_data"
+_COMPARED = ("see whether the package is as it was written: `archc deploy --check DIR`",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,7 @@ def _served_versions(
             f"it serves {listed(list(info.versions)) or 'none'}; the package has "
             f"{listed([str(version.number) for version in manifest.versions])}",
         ),
+        helps=("write the package anew, with every version served: `--all-versions`",),
     )
 
 
@@ -224,7 +225,7 @@ def _compare(
     for name, answer in expected.items():
         if name not in answers:
             message = f"the server gives no `{shown(name)}` ({way}, version {version.number})"
-            return reporter.error(OTHER_ANSWERS, message, place)
+            return reporter.error(OTHER_ANSWERS, message, place, helps=_COMPARED)
         found = difference(
             name, answer, answers[name], place, reporter, tolerance=version.tolerance
         )
@@ -241,6 +242,7 @@ def _compare(
                     f"{found.tolerance:.3g} is allowed, and the largest answer is "
                     f"{found.largest:.4g}",
                 ),
+                helps=_COMPARED,
             )
         outputs.append(found)
     return Comparison(way, version.number, tuple(outputs))

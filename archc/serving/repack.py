@@ -106,4 +106,5 @@ def _labels(package: Path, manifest: Manifest, reporter: Reporter) -> tuple[str,
         return tuple(path.read_text(encoding="utf-8").splitlines())
     except (OSError, ValueError):
         message = f"the labels of `{shown(str(package))}` cannot be read"
-        return reporter.error(CANNOT_READ, message, file_place(str(path)))
+        helps = ("write the package anew with `archc deploy`",)
+        return reporter.error(CANNOT_READ, message, file_place(str(path)), helps=helps)

@@ -18,7 +18,7 @@ from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.cut_expression import mend_entries, mend_items
 from archc.language.spec import EVALUATED_KEYS
-from archc.language.syntax_words import context_words, syntax_helps, syntax_message
+from archc.language.syntax_mistake import Piece, Trouble, find_slip
 from archc.language.tree import Entry, Mapping, Scalar, ScalarValue, Sequence, Tree, shown
 
 TEXT_BOUND = 4_000_000
@@ -123,6 +123,7 @@ class _Builder:
         self._root: Tree | Failed | None = None
         self._failed = False
         self._weight = 0
+        self._last: Piece | None = None
 
     def build(self) -> Tree | Failed:
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -167,6 +168,7 @@ class _Builder:
                 self._error(NUMBER, message, event)
         span = self._event_span(event)
         scalar = Scalar(value, event.value, span, event.style in ("'", '"'))
+        self._last = Piece(span, event.value, scalar.is_quoted)
         if event.anchor is not None:
             self._anchors[event.anchor] = (scalar, 1)
         return self._add(scalar, 1, event)
@@ -283,25 +285,16 @@ class _Builder:
         problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
         mark = getattr(error, "problem_mark", None)
         line, column = (mark.line + 1, mark.column + 1) if mark is not None else self._unprintable()
-        at = Span(self._source, line, column, line, column + 1)
-        helps = syntax_helps(problem, self._source.line(line), self._source.line(line - 1))
-        message = syntax_message(problem, self._source.line(line)[column - 1 :])
-        label = ""
-        related: tuple[Related, ...] = ()
-        opened, what = getattr(error, "context_mark", None), getattr(error, "context", None)
-        if opened is not None and opened.line + 1 != line:
-            start = Span(
-                self._source, opened.line + 1, opened.column + 1, opened.line + 1, opened.column + 2
-            )
-            words = context_words(str(what))
-            if self._source.line(line).strip():
-                is_stray = message.endswith("closes nothing")
-                related = () if is_stray else (Related(start, words),)
-            else:  # the end of the text shows nothing; what is open there does
-                at, label, message = start, words, "the text ends before this does"
+        opened = getattr(error, "context_mark", None)
+        trouble = Trouble(
+            problem, line, column, str(getattr(error, "context", None) or ""),
+            (opened.line + 1, opened.column + 1) if opened is not None else None, self._last,
+        )  # fmt: skip
+        slip = find_slip(self._source, trouble)
         return self._reporter.error(
-            SYNTAX, message, Place(at), label=label, related=related, helps=helps
-        )
+            SYNTAX, slip.message, Place(slip.span), label=slip.label, related=slip.related,
+            helps=slip.helps,
+        )  # fmt: skip
 
     def _unprintable(self) -> tuple[int, int]:
         """The place of the first character that YAML does not admit."""

@@ -22,7 +22,18 @@ from archc.language.spec import (
     SpecFile,
     Variant,
 )
-from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, is_name, kind_of, shown
+from archc.language.tree import (
+    Entry,
+    Mapping,
+    Scalar,
+    Sequence,
+    Tree,
+    is_name,
+    kind_of,
+    name_help,
+    shown,
+    written,
+)
 
 VERSION = Rule(
     "spec/version", "the language version is missing or unknown",
@@ -197,7 +208,8 @@ class _Reader:
 
     def _bad_name(self, text: str, tree: Tree) -> Failed:
         message = f"`{shown(text)}` is no name: names have letters, digits, `_` and `-`"
-        return self._error(NAME, message, tree)
+        helps = name_help(tree.text) if isinstance(tree, Scalar) else ()
+        return self._error(NAME, message, tree, *helps)
 
     def _part(self, file: SpecFile, entry: Entry) -> None:
         key, value = entry.key.text, entry.value
@@ -241,6 +253,8 @@ class _Reader:
         message = f"`{shown(entry.key.text)}` is a mapping, not {kind_of(entry.value)}"
         is_null = isinstance(entry.value, Scalar) and entry.value.is_null
         helps = ("leave the key out, or write `{}`",) if is_null else ()
+        if entry.key.text == "input" and isinstance(entry.value, Sequence):
+            helps = (f"name the input: `input: {{image: {shown(written(entry.value))}}}`",)
         self._error(NO_MAPPING, message, _shown_part(entry), *helps)
         return None
 
@@ -256,7 +270,9 @@ class _Reader:
         tree = entry.value
         if isinstance(tree, Mapping):
             message = "`imports` is a list: a mapping is reserved for whole networks"
-            self._error(NETWORK_IMPORT, message, tree, "write `imports: [blocks.yaml]`")
+            listed = shown(", ".join(written(e.value) for e in tree))
+            self._error(NETWORK_IMPORT, message, tree, f"write `imports: [{listed}]`")
+            file.lacks_imports = True
             return
         if not isinstance(tree, Sequence):
             self._wrong(entry, "a list of spec files")
@@ -315,12 +331,17 @@ class _Reader:
 
     def _long_parameter(self, entry: Entry, tree: Mapping) -> Parameter:
         name = entry.key.text
-        if "type" not in tree.names and "default" not in tree.names:
+        if not {"type", "default"}.intersection(tree.names):
+            if any(_is_misspelt(key, tree, _PARAMETER_KEYS) for key in ("type", "default")):
+                self._known_keys(tree, _PARAMETER_KEYS, "a parameter")
+                return Parameter(name, entry.key.span, None, None)
             message = f"`{name}` has neither `type` nor `default`"
             help_text = f"a layer as a default is written `{name}: {{default: …}}`"
             self._error(PARAMETER, message, tree, help_text)
             return Parameter(name, entry.key.span, None, None)
-        if self._known_keys(tree, _PARAMETER_KEYS, "a parameter"):
+        if self._known_keys(tree, _PARAMETER_KEYS, "a parameter") and (
+            _is_misspelt("default", tree, _PARAMETER_KEYS)
+        ):
             return Parameter(name, entry.key.span, None, None)
         parts = {e.key.text: e.value for e in tree}
         declared = None

@@ -6,7 +6,7 @@ from typing import final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.checkpoint_file import CheckpointFile
-from archc.weights.refusal import TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, TRUNCATED, CheckpointError
 
 TOO_LARGE = Rule(
     "weights/too-large",
@@ -77,7 +77,7 @@ class ByteReader:
                 f"{self.what} ends too early: {count} bytes are declared at byte {self.offset},"
                 f" and {self._end - position} are left"
             )
-            raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+            raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
         if self.offset + count > self._budget:
             message = f"{self.what} is larger than {self._budget} bytes"
             raise CheckpointError(TOO_LARGE, message)

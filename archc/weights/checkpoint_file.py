@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Protocol, Self, final
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.near_files import did_you_mean_file
 from archc.weights.refusal import CheckpointError
 from archc.weights.shown import shown
 
@@ -120,9 +121,9 @@ def open_file(path: str) -> CheckpointFile:
     try:
         descriptor = os.open(path, FLAGS)
     except (OSError, ValueError) as error:
-        raise CheckpointError(
-            UNREADABLE, f"the checkpoint cannot be opened: {reason_of(error)}"
-        ) from error
+        message = f"the checkpoint cannot be opened: {reason_of(error)}"
+        helps = did_you_mean_file(path) if isinstance(error, FileNotFoundError) else ()
+        raise CheckpointError(UNREADABLE, message, helps=helps) from error
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)

@@ -36,6 +36,8 @@ _MAX_ENTRIES = 200_000
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _FOLDER = FLAGS | _NO_LINK | getattr(os, "O_DIRECTORY", 0)
 _CLOSED = -1
+_MOVE = "put the file into the folder, and write its name alone"
+_FETCH = "download it as well, into the same folder"
 _COPY = "copy the folder with what its links lead to: `cp -RL FOLDER COPY`"
 
 
@@ -138,14 +140,14 @@ class CheckpointFolder:
     def _opened(self, path: str) -> int:
         parts = path.split("/")
         if "\0" in path or any(part in ("", ".", "..") for part in parts):
-            raise _outside(path, "leads out of the folder")
+            raise _outside(path, "leads out of the folder", _MOVE)
         try:
             descriptor = self.reach(path)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.ENOTDIR):
                 raise _outside(path, "is a link, or reached through one", _COPY) from error
             if error.errno == errno.ENOENT:
-                raise _outside(path, "is not in the folder") from error
+                raise _outside(path, "is not in the folder", _FETCH) from error
             message = f"`{shown(path)}` cannot be opened: {reason_of(error)}"
             raise CheckpointError(UNREADABLE, message) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -13,7 +13,7 @@ from typing import TypeAlias, final
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.weight import WeightSource
-from archc.onnx_io.atomic import NewFile
+from archc.onnx_io.atomic import NewFile, unwritten
 from archc.weights.checkpoint import Checkpoint, file_place
 from archc.weights.readers import report_unreadable
 from archc.weights.shown import listed, shown
@@ -93,7 +93,7 @@ def convert(
             OUTPUT_FORM,
             f"`{shown(target.name)}` ends with neither `.safetensors` nor `.npz`",
             place,
-            helps=("name the file accordingly",),
+            helps=(f"name it `{shown(target.with_suffix(SUFFIXES[0]).name)}`",),
         )
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "no regular file"
@@ -141,8 +141,8 @@ def _write(
     except TensorReadError as error:
         return report_unread(error, checkpoint.path, reporter)
     except OSError as error:
-        message = f"it cannot be written: {(error.strerror or str(error)).lower()}"
-        return reporter.error(OUTPUT, message, file_place(str(target)))
+        message, helps = unwritten(error, target)
+        return reporter.error(OUTPUT, message, file_place(str(target)), helps=helps)
     return length
 
 
@@ -182,7 +182,8 @@ def _check_names(
         why = _text_reason(name) or reason(name, source)
         if why is not None:
             message = f"the tensor `{shown(name)}` cannot be written: {why}"
-            return reporter.error(OUTPUT_NAME, message, file_place(str(target)))
+            helps = ("write a `.safetensors` file, whose names are no paths",) if is_npz else ()
+            return reporter.error(OUTPUT_NAME, message, file_place(str(target)), helps=helps)
     return None
 
 
@@ -232,4 +233,5 @@ def _warn_of_overflow(
             f"{numbers} beyond the element type that is written, and infinite there",
             file_place(str(target)),
             notes=(f"in {listed(list(spoilt))}",),
+            helps=("leave `--dtype` out: the types then stay as they are stored",),
         )

@@ -38,7 +38,7 @@ def extract(
                 NO_MODEL,
                 f"the file is no ONNX model but a checkpoint ({opened.format})",
                 file_place(str(model)),
-                helps=("`archc weights convert` writes it in another form",),
+                helps=(f"`archc weights convert {model} {target}` writes it in another form",),
             )
         written = convert(opened, target, reporter, progress=progress)
         if isinstance(written, Failed):

@@ -72,7 +72,10 @@ def read_structure(root: Node) -> State[Hdf5Tensor] | None:
     if reader.seed_count:
         notes.append(f"left out {reader.seed_count} states of random generators")
     if not reader.has_names:
-        notes.append("the file says no names of layers; they are known by their kind and number")
+        notes.append(
+            "the file says no names of layers; they are known by their kind and number, which may "
+            "be another than in the name where layers stand side by side"
+        )
     return State(tensors, tuple(notes))
 
 

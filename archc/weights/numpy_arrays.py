@@ -20,6 +20,7 @@ from archc.weights.elements import ELEMENT_TYPES
 from archc.weights.inflated import Inflated
 from archc.weights.npy_header import NpyError, NpyHeader, read_npy_header
 from archc.weights.refusal import (
+    AGAIN,
     DUPLICATE_NAME,
     ELEMENT_TYPE,
     TOO_MANY,
@@ -228,7 +229,7 @@ def _check_length(stored: _Stored, header: NpyHeader, size_bytes: int) -> None:
             f" {shown(str(declared))}"
         )
         rule = TRUNCATED if declared > held else MALFORMED_ARRAY
-        raise CheckpointError(rule, message, helps=["copy or download the file again"])
+        raise CheckpointError(rule, message, helps=[AGAIN])
 
 
 def _strides(header: NpyHeader) -> tuple[int, ...]:

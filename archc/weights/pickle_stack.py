@@ -6,13 +6,15 @@ from typing import NoReturn, final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.byte_reader import TOO_LARGE, ByteReader
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import AGAIN, CheckpointError
 
 MALFORMED_PICKLE = Rule(
     "weights/malformed-pickle",
     "the pickle in a checkpoint is malformed",
     "No pickler writes such a sequence of steps. It is damaged, or made to mislead a reader.",
 )
+
+_RESAVE = "save the weights again with `torch.save(model.state_dict(), path)`"
 
 MAX_STEPS = 2_000_000
 """Steps of a pickle; a tensor takes about thirty."""
@@ -111,7 +113,7 @@ class PickleStack:
             CheckpointError: always.
         """
         message = f"{self._reader.what} {what} (before byte {self._reader.offset})"
-        raise CheckpointError(MALFORMED_PICKLE, message)
+        raise CheckpointError(MALFORMED_PICKLE, message, helps=[f"{AGAIN}, or {_RESAVE}"])
 
     def exceed(self, what: str) -> NoReturn:
         """Refuses the pickle for going beyond a bound.
@@ -119,4 +121,4 @@ class PickleStack:
         Raises:
             CheckpointError: always.
         """
-        raise CheckpointError(TOO_LARGE, f"{self._reader.what} {what}")
+        raise CheckpointError(TOO_LARGE, f"{self._reader.what} {what}", helps=[_RESAVE])

@@ -16,6 +16,7 @@ from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.elements import ELEMENT_TYPES, ElementType
 from archc.weights.json_object import json_object
 from archc.weights.refusal import (
+    AGAIN,
     ELEMENT_TYPE,
     OVERLAP,
     TOO_MANY,
@@ -54,6 +55,7 @@ GAP = Rule(
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the reference implementation."""
 
+_RESAVE = "save the tensors again with `safetensors.torch.save_file(state_dict, path)`"
 _MAX_RANK = 32
 _MAX_SIZE = 1 << 62
 
@@ -106,10 +108,10 @@ def _header(file: CheckpointFile) -> tuple[dict[str, object], int]:
     length = int.from_bytes(file.read(0, 8), "little")
     if length > _MAX_HEADER_BYTES:
         message = f"the header declares {length} bytes, more than {_MAX_HEADER_BYTES}"
-        raise CheckpointError(HEADER_TOO_LARGE, message)
+        raise CheckpointError(HEADER_TOO_LARGE, message, helps=[AGAIN])
     if length > file.size - 8:
         message = f"the header declares {length} bytes, but only {file.size - 8} follow"
-        raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+        raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
     data = file.read(8, length)
     header = json_object(data, "the header", HEADER, HEADER_TOO_LARGE)
     return header, 8 + length
@@ -117,30 +119,30 @@ def _header(file: CheckpointFile) -> tuple[dict[str, object], int]:
 
 def _check_metadata(metadata: object) -> None:
     if type(metadata) is not dict or any(type(value) is not str for value in metadata.values()):
-        raise CheckpointError(HEADER, "`__metadata__` must map texts to texts")
+        raise _malformed("`__metadata__` must map texts to texts")
 
 
 def _entry(name: str, entry: object) -> tuple[ElementType, tuple[int, ...], int, int]:
     check_name("", name)
     if type(entry) is not dict or set(entry) != {"dtype", "shape", "data_offsets"}:
         message = f"`{shown(name)}` must have `dtype`, `shape` and `data_offsets`, and nothing else"
-        raise CheckpointError(HEADER, message)
+        raise _malformed(message)
     shape, offsets, dtype = entry["shape"], entry["data_offsets"], entry["dtype"]
     if not _is_sizes(shape) or len(shape) > _MAX_RANK:
-        raise CheckpointError(HEADER, f"`{shown(name)}` has a malformed `shape`")
+        raise _malformed(f"`{shown(name)}` has a malformed `shape`")
     if not _is_sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise CheckpointError(HEADER, f"`{shown(name)}` has malformed `data_offsets`")
+        raise _malformed(f"`{shown(name)}` has malformed `data_offsets`")
     kind = DTYPES.get(dtype) if type(dtype) is str else None
     if kind is None:
         message = f"`{shown(name)}` is stored as `{shown(str(dtype))}`, which is not supported"
-        help_ = f"convert it to one of {', '.join(DTYPES)}"
+        help_ = f"save it as one of {', '.join(DTYPES)}, for example `tensor.float()`"
         raise CheckpointError(ELEMENT_TYPE, message, helps=[help_])
     begin, end = offsets
     wanted = math.prod(shape) * kind.size_bytes
     if end - begin != wanted:
         sizes = " × ".join(map(str, shape)) or "one element"
         message = f"`{shown(name)}` takes {end - begin} bytes, but {sizes} of {dtype} is {wanted}"
-        raise CheckpointError(HEADER, message)
+        raise _malformed(message)
     return kind, tuple(shape), begin, end
 
 
@@ -157,15 +159,18 @@ def _check_cover(
     for name, (_, _, begin, end) in sorted(entries.items(), key=lambda item: item[1][2:]):
         if begin < at:
             message = f"`{shown(name)}` and `{shown(last)}` share {at - begin} bytes of the buffer"
-            raise CheckpointError(OVERLAP, message)
+            raise CheckpointError(OVERLAP, message, helps=[_RESAVE])
         if begin > at:
             message = f"{begin - at} bytes before `{shown(name)}` belong to no tensor"
-            raise CheckpointError(GAP, message)
+            raise CheckpointError(GAP, message, helps=[_RESAVE])
         at, last = end, name
     if at > buffer_bytes:
         message = f"the tensors take {at} bytes, but the file has {buffer_bytes} for them"
-        raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+        raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
     if at < buffer_bytes:
-        raise CheckpointError(
-            GAP, f"{buffer_bytes - at} bytes behind the last tensor belong to no tensor"
-        )
+        message = f"{buffer_bytes - at} bytes behind the last tensor belong to no tensor"
+        raise CheckpointError(GAP, message, helps=[_RESAVE])
+
+
+def _malformed(message: str) -> CheckpointError:
+    return CheckpointError(HEADER, message, helps=[_RESAVE])

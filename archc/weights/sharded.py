@@ -34,6 +34,7 @@ SHARDS_DISAGREE = Rule(
     "A tensor that is missing, or lies in two files, was mixed up with another checkpoint's.",
 )
 
+_FETCH = "download the index and all its files again, from one place"
 _KEY = "weight_map"
 _MAX_INDEX_BYTES = 32_000_000
 _MAX_SHARDS = 500
@@ -60,7 +61,9 @@ def read_weight_map(file: CheckpointFile) -> Mapping[str, str] | None:
     for name, shard in found.items():
         check_name("", name)
         if type(shard) is not str:
-            raise CheckpointError(INDEX, f"the index gives no file for `{shown(name)}`")
+            help_ = f'write the file that holds it: `"{shown(name)}": "model-1.safetensors"`'
+            message = f"the index gives no file for `{shown(name)}`"
+            raise CheckpointError(INDEX, message, helps=[help_])
     if not found:
         raise CheckpointError(NO_TENSORS, "the index names no tensors")
     return found
@@ -130,9 +133,9 @@ def _as_expected(
     missing = [full for name, full in named.items() if name not in tensors]
     if missing:
         message = f"`{shown(path)}` lacks tensors that the index puts there: {listed(missing)}"
-        raise CheckpointError(SHARDS_DISAGREE, message)
+        raise CheckpointError(SHARDS_DISAGREE, message, helps=[_FETCH])
     extra = [name for name in tensors if name not in named]
     if extra:
         message = f"`{shown(path)}` holds tensors that the index does not put there"
-        raise CheckpointError(SHARDS_DISAGREE, f"{message}: {listed(extra)}")
+        raise CheckpointError(SHARDS_DISAGREE, f"{message}: {listed(extra)}", helps=[_FETCH])
     return {full: tensors[name] for name, full in named.items()}

@@ -8,15 +8,15 @@ SHOWN_NAMES = 5
 """Names that a message lists."""
 
 
-def shown(text: str) -> str:
-    r"""The text with what does not print escaped, cut after 80 characters.
+def shown(text: str, longest: int = _LONGEST) -> str:
+    r"""The text with what does not print escaped, cut after 80 characters, or as many as given.
 
     >>> shown("conv1\x1b[2J.weight")
     'conv1\\x1b[2J.weight'
     """
-    cut = text[:_LONGEST]
+    cut = text[:longest]
     escaped = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in cut)
-    return escaped[:_LONGEST] + "…" if len(text) > _LONGEST or len(escaped) > _LONGEST else escaped
+    return escaped[:longest] + "…" if len(text) > longest or len(escaped) > longest else escaped
 
 
 def listed(names: list[str], count: int | None = None) -> str:

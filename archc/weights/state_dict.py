@@ -213,7 +213,9 @@ class _Search(Generic[T]):
                 skipped += [name] if skipped_count <= SHOWN_NAMES else []
                 continue
             if name in tensors:
-                raise CheckpointError(DUPLICATE_NAME, f"two tensors are named `{shown(name)}`")
+                message = f"two tensors are named `{shown(name)}`"
+                helps = ["give one of them another name before it is saved"]
+                raise CheckpointError(DUPLICATE_NAME, message, helps=helps)
             tensors[name] = value
             if len(tensors) > MAX_TENSORS:
                 raise CheckpointError(
@@ -231,7 +233,8 @@ class _Search(Generic[T]):
     ) -> Iterator[tuple[str, object]]:
         """Every value that is no dictionary, by its dotted name."""
         if depth > _MAX_DEPTH:
-            raise CheckpointError(TOO_MANY, f"dictionaries are nested more than {_MAX_DEPTH} deep")
+            message = f"dictionaries are nested more than {_MAX_DEPTH} deep"
+            raise CheckpointError(TOO_MANY, message, helps=["save `model.state_dict()` alone"])
         for key, value in root.items():
             self.visited += 1
             if self.visited > _MAX_VISITED:
@@ -258,7 +261,8 @@ def check_name(prefix: str, key: str) -> None:
         message = (
             f"a name has {length} characters, more than {_MAX_NAME}: `{shown(prefix + key[:80])}`"
         )
-        raise CheckpointError(NAME_TOO_LONG, message)
+        helps = ["give it a shorter name before it is saved"]
+        raise CheckpointError(NAME_TOO_LONG, message, helps=helps)
 
 
 def _kind(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.checkpoint_file import CheckpointFile
-from archc.weights.refusal import DUPLICATE_NAME, TOO_MANY, TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, DUPLICATE_NAME, TOO_MANY, TRUNCATED, CheckpointError
 from archc.weights.shown import shown
 
 MALFORMED_TAR = Rule(
@@ -91,7 +91,7 @@ def _block(file: CheckpointFile, at: int) -> bytes:
         raise CheckpointError(
             TRUNCATED,
             f"the archive ends too early, at byte {file.size}",
-            helps=["copy or download the file again"],
+            helps=[AGAIN],
         )
     return file.read(at, BLOCK)
 
@@ -104,7 +104,7 @@ def _end(file: CheckpointFile, member: TarMember) -> int:
             f"the member `{shown(member.name)}` takes {member.size} bytes, but the file has"
             f" {file.size - member.begin} for it"
         )
-        raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+        raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
     filled = -end % BLOCK
     if end + filled > file.size:
         _block(file, end + filled - BLOCK)
@@ -173,4 +173,4 @@ def _extended_size(file: CheckpointFile, member: TarMember) -> int:
 
 
 def _malformed(message: str) -> CheckpointError:
-    return CheckpointError(MALFORMED_TAR, message)
+    return CheckpointError(MALFORMED_TAR, message, helps=[AGAIN])

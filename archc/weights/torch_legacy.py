@@ -15,7 +15,7 @@ from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.pickle_machine import PickleMachine
 from archc.weights.pickle_stack import PickleStack
 from archc.weights.pickle_values import Globals
-from archc.weights.refusal import DUPLICATE_NAME, TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, DUPLICATE_NAME, TRUNCATED, CheckpointError
 from archc.weights.shown import shown
 from archc.weights.state_dict import State
 from archc.weights.stored_tensor import StoredTensor
@@ -24,6 +24,7 @@ from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_state
 from archc.weights.torch_values import (
     BYTE_ORDER,
     OUTSIDE_STORAGE,
+    RESAVE_LITTLE,
     STORAGE_SIZE,
     Storage,
     storage_of,
@@ -110,7 +111,8 @@ def read_torch_legacy(file: CheckpointFile, *, averaged: bool = False) -> State[
         raise CheckpointError(MALFORMED_STREAM, message)
     machine = stream.constant("the pickle of the machine")
     if type(machine) is dict and machine.get("little_endian") is False:
-        raise CheckpointError(BYTE_ORDER, "the stream was written by a big-endian machine")
+        message = "the stream was written by a big-endian machine"
+        raise CheckpointError(BYTE_ORDER, message, helps=[RESAVE_LITTLE])
     root = stream.saved()
     keys = stream.constant("the pickle of the storages' keys")
     return stored_state(root, file, _storage_begins(stream, keys), averaged=averaged)
@@ -132,10 +134,11 @@ def _storage_begins(stream: _Stream, keys: object) -> dict[str, int]:
     missing = next((key for key in stream.storages if key not in begins), None)
     if missing is not None:
         message = f"storage `{shown(missing)}`, which a tensor needs, is not listed"
-        raise CheckpointError(MALFORMED_STREAM, message)
+        raise CheckpointError(MALFORMED_STREAM, message, helps=[AGAIN])
     if stream.at != stream.file.size:
         left = stream.file.size - stream.at
-        raise CheckpointError(MALFORMED_STREAM, f"{left} bytes follow the last storage")
+        message = f"{left} bytes follow the last storage"
+        raise CheckpointError(MALFORMED_STREAM, message, helps=[AGAIN])
     return begins
 
 
@@ -146,11 +149,11 @@ def _storage_begin(stream: _Stream, storage: Storage) -> int:
     key = shown(storage.key)
     if left < declared:
         message = f"storage `{key}` takes {declared} bytes, but the file has {max(left, 0)} for it"
-        raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+        raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
     count = int.from_bytes(stream.file.read(stream.at, 8), "little", signed=True)
     if count != storage.count:
         message = f"storage `{key}` has {count} elements, but is declared with {storage.count}"
-        raise CheckpointError(STORAGE_SIZE, message)
+        raise CheckpointError(STORAGE_SIZE, message, helps=[AGAIN])
     stream.at = begin + declared
     return begin
 

@@ -27,14 +27,21 @@ from archc.weights.elements import ElementType
 from archc.weights.pickle_machine import PickleMachine
 from archc.weights.pickle_stack import PickleStack
 from archc.weights.pickle_values import Constructor, Globals, Record
-from archc.weights.refusal import DUPLICATE_NAME, TOO_MANY, TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, DUPLICATE_NAME, TOO_MANY, TRUNCATED, CheckpointError
 from archc.weights.shown import shown
 from archc.weights.state_dict import MAX_TENSORS, State, find_state
 from archc.weights.stored_tensor import StoredTensor
 from archc.weights.tar_directory import MALFORMED_TAR, TarMember, read_tar
 from archc.weights.torch_globals import TORCH_GLOBALS
 from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_tensor
-from archc.weights.torch_values import BYTE_ORDER, OUTSIDE_STORAGE, Storage, Tensor, tensor_of
+from archc.weights.torch_values import (
+    BYTE_ORDER,
+    OUTSIDE_STORAGE,
+    RESAVE_LITTLE,
+    Storage,
+    Tensor,
+    tensor_of,
+)
 
 FORMAT = "torch tar"
 
@@ -117,7 +124,8 @@ class _Archive:
             message = f"the archive is not of version {_VERSION}, the only one that was written"
             raise CheckpointError(MALFORMED_TAR, message)
         if facts.get("little_endian") is not True:
-            raise CheckpointError(BYTE_ORDER, "the archive was written by a big-endian machine")
+            message = "the archive was written by a big-endian machine"
+            raise CheckpointError(BYTE_ORDER, message, helps=[RESAVE_LITTLE])
 
     def read_storages(self) -> None:
         """Reads where the storages lie, and the views of parts of them."""
@@ -162,7 +170,7 @@ class _Archive:
             raise _malformed(f"storage `{name}` declares {count} elements")
         if declared > left:
             message = f"storage `{name}` takes {declared} bytes, but there are {max(left, 0)}"
-            raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+            raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
         self.storages[int(name)] = Storage(name, kind, count)
         self.begins[name] = begin
         return begin + declared
@@ -302,4 +310,4 @@ def _end(member: TarMember) -> int:
 
 
 def _malformed(message: str) -> CheckpointError:
-    return CheckpointError(MALFORMED_TAR, message)
+    return CheckpointError(MALFORMED_TAR, message, helps=[AGAIN])

@@ -11,7 +11,7 @@ from archc.diagnostics.diagnostic import Rule
 from archc.weights.elements import ElementType
 from archc.weights.pickle_stack import PickleStack
 from archc.weights.pickle_values import Record
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import AGAIN, CheckpointError
 from archc.weights.stored_tensor import span_of
 
 OUTSIDE_STORAGE = Rule(
@@ -24,6 +24,9 @@ BYTE_ORDER = Rule(
     "the checkpoint was written by a big-endian machine",
     "Its numbers have their bytes in the other order.",
 )
+RESAVE_LITTLE = "save it again with `torch.save(state_dict, path)` on a little-endian machine"
+"""What helps against the other order of bytes; nearly every machine is little-endian."""
+
 STORAGE_SIZE = Rule(
     "weights/storage-size",
     "a storage has another size than the checkpoint declares",
@@ -130,11 +133,13 @@ def tensor_of(
         raise CheckpointError(
             OUTSIDE_STORAGE,
             f"a tensor needs elements {offset} to {offset + span - 1} of a storage of {held}",
+            helps=[AGAIN],
         )
     count = _bounded_product(shape, max(held, _MAX_EXPANDED))
     if count is None:
         sizes = " × ".join(map(str, shape))
-        raise CheckpointError(EXPANDED, f"a tensor of {sizes} stands on {held} stored elements")
+        message = f"a tensor of {sizes} stands on {held} stored elements"
+        raise CheckpointError(EXPANDED, message, helps=["save a copy: `tensor.contiguous()`"])
     return Tensor(storage, kind, offset if span else 0, shape, strides)
 
 

@@ -13,13 +13,13 @@ from archc.weights.byte_reader import ByteReader
 from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.pickle_machine import PickleMachine
 from archc.weights.pickle_stack import PickleStack
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import AGAIN, CheckpointError
 from archc.weights.shown import shown
 from archc.weights.state_dict import State
 from archc.weights.stored_tensor import StoredTensor
 from archc.weights.torch_globals import TORCH_GLOBALS
 from archc.weights.torch_state import MAX_PICKLE_BYTES, stored_state
-from archc.weights.torch_values import BYTE_ORDER, STORAGE_SIZE, Storage, storage_of
+from archc.weights.torch_values import BYTE_ORDER, RESAVE_LITTLE, STORAGE_SIZE, Storage, storage_of
 from archc.weights.zip_directory import MALFORMED_ZIP, Member
 
 FORMAT = "torch zip"
@@ -43,6 +43,9 @@ COMPRESSED = Rule(
 
 _PICKLE = "data.pkl"
 _RESAVE = "save it again with `torch.save(state_dict, path)`"
+_UNSCRIPTED = (
+    "save the weights alone: `torch.save(torch.jit.load('model.pt').state_dict(), 'weights.pth')`"
+)
 
 
 def is_torch(members: Mapping[str, Member]) -> bool:
@@ -100,7 +103,7 @@ def _folder(members: Mapping[str, Member]) -> str:
         raise CheckpointError(
             TORCHSCRIPT,
             "the checkpoint is a TorchScript archive, a program with its weights",
-            helps=["save the weights alone: `torch.save(torch.jit.load(path).state_dict(), ...)`"],
+            helps=[_UNSCRIPTED],
         )
     return folder
 
@@ -123,7 +126,7 @@ def _check_byte_order(file: CheckpointFile, member: Member | None) -> None:
     if order != b"little":
         written = shown(order.decode("latin-1"))
         message = f"the checkpoint has the byte order `{written}`, only `little` can be read"
-        raise CheckpointError(BYTE_ORDER, message, helps=[f"{_RESAVE} on a usual machine"])
+        raise CheckpointError(BYTE_ORDER, message, helps=[RESAVE_LITTLE])
 
 
 def _storage_begin(storage: Storage, member: Member | None) -> int:
@@ -133,13 +136,13 @@ def _storage_begin(storage: Storage, member: Member | None) -> int:
     key = shown(storage.key)
     if member is None:
         message = f"the archive has no storage `{key}`, which a tensor needs"
-        raise CheckpointError(STORAGE_SIZE, message)
+        raise CheckpointError(STORAGE_SIZE, message, helps=[AGAIN])
     if member.size != declared:
         message = (
             f"storage `{key}` has {member.size} bytes, but is declared with {storage.count}"
             f" elements of `{storage.kind.name}`, which take {declared}"
         )
-        raise CheckpointError(STORAGE_SIZE, message)
+        raise CheckpointError(STORAGE_SIZE, message, helps=[AGAIN])
     return _plain(member).begin
 
 

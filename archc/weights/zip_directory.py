@@ -14,7 +14,14 @@ from typing import final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.weights.checkpoint_file import CheckpointFile
-from archc.weights.refusal import DUPLICATE_NAME, OVERLAP, TOO_MANY, TRUNCATED, CheckpointError
+from archc.weights.refusal import (
+    AGAIN,
+    DUPLICATE_NAME,
+    OVERLAP,
+    TOO_MANY,
+    TRUNCATED,
+    CheckpointError,
+)
 from archc.weights.shown import shown
 
 MALFORMED_ZIP = Rule(
@@ -125,7 +132,7 @@ def _find_directory(file: CheckpointFile) -> tuple[int, int, int]:
         raise CheckpointError(
             TRUNCATED,
             "the zip archive has no directory at its end",
-            helps=["copy or download the file again"],
+            helps=[AGAIN],
         )
     _, disk, first_disk, here, count, size, begin, comment = _END.unpack_from(tail, at)
     end = file.size - tail_size + at
@@ -218,4 +225,4 @@ def _name(entry: _Entry) -> str:
 
 
 def _malformed(message: str) -> CheckpointError:
-    return CheckpointError(MALFORMED_ZIP, message)
+    return CheckpointError(MALFORMED_ZIP, message, helps=[f"{AGAIN}, or save it again"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from archc.diagnostics.diagnostic import Rule
+from archc.explanations.declared import all_rules, find_rule, slugs
 from tests.architecture.sources import modules
 
 SLUG = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9]+(-[a-z0-9]+)*")
@@ -42,6 +43,12 @@ def test_every_summary_is_one_line_without_a_final_stop() -> None:
 
 def test_every_rule_says_why() -> None:
     assert [slug for slug, rule in RULES.items() if not rule.why.strip()] == []
+
+
+def test_rules_that_are_explained_are_those_declared() -> None:
+    assert {rule.slug: rule for rule in all_rules()} == RULES
+    assert [*slugs()] == sorted(RULES)
+    assert find_rule("no-such/rule") is None
 
 
 def is_message(text: str) -> bool:

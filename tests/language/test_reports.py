@@ -44,7 +44,7 @@ def test_variants_do_not_hide_each_others_mistakes() -> None:
         layers: [{conv: 4, kernel: 1}, {conv: $width, kernel: 1, groups: $groups}]
     """)
 
-    assert found.rules == ["params/type", "expect/not-met", "conv/groups"]
+    assert found.rules == ["params/type", "conv/groups", "expect/not-met"]
 
 
 def test_two_mistakes_in_one_file_are_two_reports() -> None:
@@ -135,7 +135,10 @@ def test_merge_that_does_not_fit_shows_both_branches() -> None:
 
     assert marked(found) == "[tanh]"
     assert found.label == "this branch gives float32 (N, 3, 8, 8)"
-    assert [r.label for r in found.related] == ["this branch gives float32 (N, 4, 8, 8)"]
+    assert [r.label for r in found.related] == [
+        "this branch gives float32 (N, 4, 8, 8)",
+        "`0.0.0` gives 4 channels",
+    ]
 
 
 def test_residues_are_told_where_a_merge_fits_only_on_some() -> None:

@@ -214,6 +214,34 @@ class TestMisfits:
         }
         assert str(tmp_path / "net.safetensors") in str(error.place.span)
 
+    @pytest.mark.parametrize(
+        ("rule", "stored"),
+        [
+            ("rename", {n.replace("conv.", "conv1."): WEIGHTS[n] for n in WEIGHTS}),
+            ("ignore", {**WEIGHTS, "aux.fc.weight": WEIGHTS["fc.weight"]}),
+        ],
+    )
+    def test_helps_for_names_can_be_pasted(self, rule: str, stored: Arrays, tmp_path: Path) -> None:
+        (error,) = mistakes(tmp_path, NET, weights=stored)
+        (pasted,) = (help_.split("`")[1] for help_ in error.helps if rule in help_)
+        built = build(tmp_path, f"{NET}{pasted}\n", weights=stored)
+        assert_close(built.run(image=IMAGE)["output"], answer(WEIGHTS))
+
+    def test_a_prefix_of_all_names_is_told(self, tmp_path: Path) -> None:
+        stored = {f"net.{name}": array for name, array in WEIGHTS.items()}
+        (error,) = mistakes(tmp_path, NET, weights=stored)
+        (help_,) = error.helps
+        prefix = help_.split("--prefix ")[1].rstrip("`")
+        policies = archc.WeightPolicies(prefix=prefix)
+        built = build(tmp_path, NET, weights=stored, policies=policies)
+        assert_close(built.run(image=IMAGE)["output"], answer(WEIGHTS))
+
+    def test_names_of_another_convention_have_no_example(self, tmp_path: Path) -> None:
+        stored = {f"0:{number}": array for number, array in enumerate(WEIGHTS.values())}
+        (error,) = mistakes(tmp_path, NET, weights=stored)
+        assert "PATTERN: NAME" in " ".join(error.helps)
+        assert "[PATTERN]" in " ".join(error.helps)
+
     def test_long_lists_end_in_one_line(self, tmp_path: Path) -> None:
         spec = "input: {image: [1, H, W]}\nlayers: [{conv: 1, kernel: 1, bias: false, repeat: 25}]"
         stored = {f"other.{i}": np.zeros(1, np.float32) for i in range(22)}

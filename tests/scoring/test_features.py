@@ -26,7 +26,8 @@ def values_of(path: Path, node_output: str, pictures: list[Path]) -> Any:
 
 
 def output_of(path: Path, layer: str) -> str:
-    nodes = [node for node in onnx.load(path).graph.node if node.name.partition("/")[0] == layer]
+    graph = onnx.load(path).graph
+    nodes = [n for n in graph.node if layer in n.name.partition("/")[0].split("+")]
     name: str = nodes[-1].output[0]
     return name
 

@@ -62,6 +62,7 @@ class _Trial(Check):
         branch: int | None = None,
         label: str = "",
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
     ) -> Failed:
@@ -98,6 +99,7 @@ class _Trial(Check):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         return None

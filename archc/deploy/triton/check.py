@@ -95,6 +95,7 @@ def check_repository(
             NO_MODELS,
             f"`{shown(str(folder))}` holds no model for Triton",
             file_place(str(folder)),
+            notes=("a model is a folder with a `config.pbtxt`, or with `1/model.onnx`",),
             helps=("write one with `archc deploy SPEC --target triton -o DIR`",),
         )
     beside = subfolders(repository)

@@ -88,10 +88,11 @@ def _check_name(model: Examined, reporter: Reporter) -> None:
 def _check_backend(model: Examined, reporter: Reporter) -> None:
     backend, platform = model.config.text("backend"), model.config.text("platform")
     if not model.backend:
-        what = f"`platform: {shown(platform)}` is none that Triton has" if platform else ""
+        what = f"Triton has no platform `{shown(platform)}`" if platform else ""
         message = what or "nothing says what runs the model"
         names = did_you_mean(_MISNAMED.get(platform, platform), MODEL_FILES)
-        helps = (f'write `backend: "{_MISNAMED.get(platform, "onnxruntime")}"`',)
+        instead = " in its place" if platform else ""
+        helps = (f'write `backend: "{_MISNAMED.get(platform, "onnxruntime")}"`{instead}',)
         reporter.error(BACKEND, message, model.place_of("platform"), helps=names or helps)
     elif backend in _MISNAMED:
         right = _MISNAMED[backend]
@@ -109,9 +110,11 @@ def _check_versions(model: Examined, reporter: Reporter) -> None:
         looks_so = name[:1].isdecimal() or (name[:1] in "vV" and name[1:].isdecimal())
         if looks_so and model.folder / name not in model.folders.values():
             message = f"the folder `{shown(name)}` is no version"
-            helps = ("name it with the number alone, such as `1`",)
+            number = name.lstrip("vV0")
+            is_free = number.isdecimal() and int(number) not in model.folders
+            help_ = f"rename it to `{number}`" if is_free else "name it by a number, such as `1`"
             place = file_place(str(model.folder / name))
-            reporter.warning(ODD_FOLDER, message, place, helps=helps)
+            reporter.warning(ODD_FOLDER, message, place, helps=(help_,))
     if not model.folders:
         reporter.error(
             NO_VERSIONS,
@@ -149,7 +152,7 @@ def _check_model_file(model: Examined, folder: Path, reporter: Reporter) -> None
         others = sorted(os.listdir(folder))
     except OSError:
         others = []
-    beside = (f"there are {listed(others)}",) if others else ("the folder is empty",)
+    beside = (f"the folder holds {listed(others)}",) if others else ("the folder is empty",)
     name = next((o for o in others if Path(o).suffix == Path(model.model_file).suffix), None)
     rename = f"name it `{model.model_file}`"
     named = f'rename `{name}`, or write `default_model_filename: "{name}"`' if name else rename

@@ -60,8 +60,11 @@ def _check_version(model: Examined, path: Path, reporter: Reporter) -> None:
         signature = read_signature(path)
     except (OSError, ValueError) as error:
         message = f"`{shown(str(path))}` is no ONNX model"
-        notes = (shown(str(error)),)
-        helps = ("write it again with `archc build`",)
+        why = f"as protobuf: {error}"
+        if isinstance(error, OSError):
+            why = (error.strerror or str(error)).lower()
+        notes = (shown(why),)
+        helps = (f"write it again: `archc build SPEC --weights FILE -o {shown(str(path))}`",)
         reporter.error(UNREADABLE_MODEL, message, place, notes=notes, helps=helps)
         return
     opset = signature.opsets.get("", 1)
@@ -69,7 +72,7 @@ def _check_version(model: Examined, path: Path, reporter: Reporter) -> None:
     for file in signature.external_files:
         if not os.path.isfile(path.parent / file):
             message = f"`{shown(file)}`, which has weights of the model, is not beside it"
-            helps = ("copy it into the version's folder",)
+            helps = (f"copy it into `{shown(str(path.parent))}`",)
             reporter.error(NO_WEIGHTS, message, place, helps=helps)
     if model.max_batch_size >= 0 and not isinstance(_complete(model, signature, reporter), Failed):
         check_ports(model, signature, path, reporter)

@@ -62,7 +62,8 @@ def check_ports(model: Examined, signature: Signature, path: Path, reporter: Rep
         port = _find("input", tensor, signature.inputs, reporter)
         if tensor.flag("optional") and model.max_batch_size > 0:
             message = f"the input `{shown(tensor.text('name'))}` is optional"
-            reporter.error(OPTIONAL, message, tensor.place_of("optional"))
+            helps = ("leave out `optional`, or write `max_batch_size: 0`",)
+            reporter.error(OPTIONAL, message, tensor.place_of("optional"), helps=helps)
         elif port is not None and not tensor.flag("allow_ragged_batch"):
             _check_shape(model, tensor, port.dims, reporter, is_exact=False)
     rest = {name for batch in config.groups("batch_output") for name in _names(batch)}
@@ -81,7 +82,9 @@ def _check_count(model: Examined, signature: Signature, reporter: Reporter) -> N
     config = model.config
     if config.has("sequence_batching"):  # controls and states are inputs as well
         return
-    tensors = [t for t in config.groups("input") if not t.flag("optional")]
+    # With batches an optional input is a mistake of its own, which is told apart.
+    is_batched = model.max_batch_size > 0
+    tensors = [t for t in config.groups("input") if is_batched or not t.flag("optional")]
     count = len(tensors) + len(config.groups("batch_input"))
     if count == len(signature.inputs):
         return

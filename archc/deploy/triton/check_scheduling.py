@@ -9,8 +9,8 @@ from archc.diagnostics.reporter import Reporter
 
 BATCHING = Rule(
     "triton/batching",
-    "a batch of a size that the model does not take",
-    "Triton refuses a batcher whose numbers contradict `max_batch_size`.",
+    "a batcher's numbers contradict each other or `max_batch_size`",
+    "Triton refuses the model: it could not make such batches.",
 )
 NO_BATCHER = Rule(
     "triton/no-batcher",

@@ -67,7 +67,7 @@ def _check_tensor(kind: str, tensor: Group, reporter: Reporter) -> None:
     if kind == "input" and tensor.text("format") != "FORMAT_NONE" and len(dims) not in {0, 3}:
         reporter.error(
             FORMAT,
-            f"{what} has {len(dims)} sizes, and `{tensor.text('format')}` wants 3",
+            f"{what} has the sizes {written(dims)}, and `{tensor.text('format')}` wants three",
             tensor.place_of("format"),
             helps=("leave the batch out of `dims`, or leave out `format`",),
         )
@@ -90,9 +90,12 @@ def _check_reshape(model: Examined, tensor: Group, reporter: Reporter) -> None:
         message = f"`{name}` is reshaped to a size that is neither 1 or more nor -1"
         reporter.error(RESHAPE, message, reshape.place)
     elif _parts(dims) != _parts(shape):
-        counts = f"{written(dims)} to {written(shape)}"
-        message = f"`{name}` is reshaped from {counts}, which are not the same elements"
-        reporter.error(RESHAPE, message, reshape.place)
+        message = f"`{name}` is reshaped from {written(dims)} to {written(shape)}"
+        counts = f"{math.prod(dims)} elements do not become {math.prod(shape)}"
+        if ANY in (*dims, *shape):
+            counts = "the elements between the sizes -1 are not the same"
+        helps = ("`dims` is what clients send, `shape` what the model takes: mend one of them",)
+        reporter.error(RESHAPE, message, reshape.place, notes=(counts,), helps=helps)
 
 
 def _parts(sizes: tuple[int, ...]) -> list[int]:

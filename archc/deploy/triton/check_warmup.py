@@ -89,8 +89,10 @@ def _check_fit(name: str, data: Group, tensor: Group, reporter: Reporter) -> Non
     if not fits:
         message = f"the warm-up of `{shown(name)}` has the sizes {written(dims)}"
         notes = (f"the input has {written(wanted)}, the batch left out",)
-        reporter.error(WARMUP, message, data.place_of("dims"), notes=notes)
+        helps = () if ANY in wanted else (f"write `dims: {written(wanted)}`",)
+        reporter.error(WARMUP, message, data.place_of("dims"), notes=notes, helps=helps)
     if data.text("data_type") != tensor.text("data_type"):
         kinds = f"{data.text('data_type')}, and the input is {tensor.text('data_type')}"
         message = f"the warm-up of `{shown(name)}` is {kinds}"
-        reporter.error(WARMUP, message, data.place_of("data_type"))
+        helps = (f"write `data_type: {tensor.text('data_type')}`",)
+        reporter.error(WARMUP, message, data.place_of("data_type"), helps=helps)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import final
+from typing import Literal, final
 
 from archc.deploy.triton.scalars import DEFAULTS, WANTED, scalar_value
 from archc.deploy.triton.schema_table import ENUMS, MESSAGES
@@ -24,6 +24,7 @@ from archc.weights.checkpoint import file_place
 from archc.weights.shown import listed, shown
 
 ROOT = "ModelConfig"
+_BARE: tuple[Literal["number", "name"], ...] = ("number", "name")
 
 UNREADABLE = Rule(
     "triton/unreadable-config",
@@ -62,16 +63,17 @@ def read_config(path: Path, reporter: Reporter) -> Group | Failed:
 
     Reports: triton/unreadable-config, and what `parse_config` reports.
     """
+    helps: tuple[str, ...] = ()
     try:
         text = path.read_bytes().decode()
     except OSError as error:
         why = (error.strerror or str(error)).lower()
     except UnicodeDecodeError as error:
-        why = f"byte {error.start} is no UTF-8"
+        why, helps = f"byte {error.start} is no UTF-8", ("save it as UTF-8",)
     else:
         return parse_config(Source(str(path), text.replace("\r\n", "\n")), reporter)
     message = f"`{shown(path.name)}` cannot be read: {why}"
-    return reporter.error(UNREADABLE, message, file_place(str(path)))
+    return reporter.error(UNREADABLE, message, file_place(str(path)), helps=helps)
 
 
 def parse_config(source: Source, reporter: Reporter) -> Group | Failed:
@@ -113,8 +115,11 @@ class _Reading:
             if choice:
                 chosen[choice] = field
             is_many = kind.endswith("*") or kind.startswith("map ")
-            if not is_many and _is_set(found.get(field.name), kind):
-                self._error(SET_TWICE, f"`{field.name}` is given twice", field.span)
+            before = () if is_many else found.get(field.name, ())
+            if before and _is_set(before, kind):
+                helps = ("leave out one of them",)
+                message = f"`{field.name}` is given twice"
+                self._error(SET_TWICE, message, field.span, helps, before[0].span)
                 continue
             if not is_many and field.is_list:
                 self._error(WRONG_TYPE, f"`{field.name}` takes one value, not a list", field.span)
@@ -181,7 +186,9 @@ class _Reading:
             return
         quoted = (f'write `{field.name}: "{written}"`',)
         message = f"`{field.name}` takes {_wanted(kind)}"
-        helps = quoted if kind == "string" and item.kind != "string" else ()
+        helps = (
+            quoted if kind == "string" and item.kind != "string" else _unquoted(item, field, kind)
+        )
         self._error(WRONG_TYPE, message, item.span, helps)
 
     def _error(
@@ -197,10 +204,16 @@ class _Reading:
         self.failed = True
 
 
-def _is_set(values: tuple[Value, ...] | None, kind: str) -> bool:
+def _unquoted(item: Scalar, field: Field, kind: str) -> tuple[str, ...]:
+    """The help for a string whose content, without its quotes, is what the field takes."""
+    text = item.content.decode("utf-8", "replace")
+    bare = (Scalar(known, text, b"", item.span) for known in _BARE)
+    fits = item.kind == "string" and any(scalar_value(one, kind) is not None for one in bare)
+    return (f"write it without quotes: `{field.name}: {text}`",) if fits else ()
+
+
+def _is_set(values: tuple[Value, ...], kind: str) -> bool:
     """Whether protobuf counts a field as given: one that has its default may be given again."""
-    if not values:
-        return False
     default = ENUMS[kind][0] if kind in ENUMS else DEFAULTS.get(kind)
     return values[0].data != default
 

@@ -98,9 +98,7 @@ def find_release(name: str | None, place: Place, reporter: Reporter) -> Release 
             f"`{shown(wanted)}` is no release of Triton that is known",
             place,
             notes=(f"known are {min(RELEASES)} to {NEWEST}, year and month",),
-            helps=(
-                f"releases with another ONNX Runtime than the one before: {', '.join(RELEASES)}",
-            ),
+            helps=(f"name one of them, such as `triton:{NEWEST}`, or none for the newest",),
         )
     return RELEASES[older[-1]]._replace(name=wanted)
 

@@ -24,7 +24,6 @@ from archc.deploy.triton.served_config import LABELS, served_config
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.onnx_io.signature import Signature, read_signature
-from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
 
 UNUSED_LABELS = Rule(
@@ -100,7 +99,8 @@ def _check(served: Served, options: ServingOptions, reporter: Reporter) -> Relea
     failed = check_release(served.opset, served.ir_version, release, place, reporter)
     if served.labels and not served.labelled:
         message = f"there are {len(served.labels)} labels, and no output has as many classes"
-        reporter.warning(UNUSED_LABELS, message, place)
+        helps = ("leave `labels` out of the spec, or end it in one number a class",)
+        reporter.warning(UNUSED_LABELS, message, place, helps=helps)
     if options.ensemble:
         failed = check_ensemble_form(served, place, reporter) or failed
     return release if failed is None else failed
@@ -117,9 +117,12 @@ def _write_version(
     signature = read_signature(path)
     for port in (*signature.inputs, *signature.outputs):
         if port.element not in BY_ONNX or not port.dims:
-            message = f"`{shown(port.name)}` is {port.element or 'no tensor'} of unknown sizes"
-            message = message if port.element in BY_ONNX else f"`{shown(port.name)}` has no type"
-            return reporter.error(SERVED_TYPE, message, file_place(str(path)))
+            lack = "no axes" if port.dims == () else "no known number of axes"
+            if port.element not in BY_ONNX:
+                lack = f"the type {port.element or 'of no tensor'}, which Triton has not"
+            message = f"`{shown(port.name)}` has {lack}"
+            helps = ("export the model with a tensor of numbers and axes in its place",)
+            return reporter.error(SERVED_TYPE, message, served.place, helps=helps)
     return signature
 
 

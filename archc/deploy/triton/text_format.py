@@ -39,7 +39,8 @@ def read_text(source: Source, reporter: Reporter) -> Message | Failed:
     """
     if len(source.text) > TEXT_BOUND:
         message = f"the text has {len(source.text)} characters, more than {TEXT_BOUND}"
-        return reporter.error(TOO_LARGE, message, Place(Span(source, 1, 1, 1, 1)))
+        helps = ("keep what is no configuration in another file",)
+        return reporter.error(TOO_LARGE, message, Place(Span(source, 1, 1, 1, 1)), helps=helps)
     try:
         return _Parser(source).text()
     except TextError as error:
@@ -134,12 +135,14 @@ class _Parser:
         self._depth += 1
         if self._depth > DEPTH_BOUND:
             message = f"messages lie in each other more than {DEPTH_BOUND} deep"
-            raise TextError(TOO_DEEP, message, opening.span)
+            raise TextError(TOO_DEEP, message, opening.span, ("close what was left open",))
         fields: list[Field] = []
         while not self._at(closing):
             if self._next.kind != "name":
-                where = f", for `{opening.text}` on line {opening.span.line}"
-                raise self._unexpected(f"the name of a field or `{closing}`{where}")
+                line = opening.span.line
+                wanted = f"the name of a field, or `{closing}` for `{opening.text}` on line {line},"
+                helps = (f"write `{closing}` where what begins on line {line} ends",)
+                raise self._unexpected(wanted, helps if self._next.kind == "end" else ())
             fields.append(self._field())
         self._depth -= 1
         return Message(tuple(fields), _joined(opening.span, self._take().span))

@@ -72,7 +72,10 @@ def write(
     if drawn is None:
         names = listed([output.name for output in served.outputs])
         return reporter.error(
-            NO_CLASSES, f"of the outputs {names}, none has one float a class", served.place
+            NO_CLASSES,
+            f"of the outputs {names}, none has one float a class",
+            served.place,
+            helps=("deploy a classifier, or for a server: `--target triton`",),
         )
     if served.labels and drawn.name not in served.labelled:
         return reporter.error(

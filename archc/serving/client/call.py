@@ -229,4 +229,5 @@ class Call:
             NO_SCORES,
             f"the output `{shown(name)}` is {shape} for {count} picture{'s' * (count > 1)}",
             file_place(self.client.address),
+            helps=("name an output with one number a class: `--output NAME`",),
         )

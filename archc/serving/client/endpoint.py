@@ -246,6 +246,7 @@ def _scores(
         f"the model `{shown(info.name)}` gives no list of class scores",
         place,
         notes=(f"it gives {_described(chosen)}",),
+        helps=("name another output: `--output NAME`",) if len(outputs) > 1 else (),
     )
 
 

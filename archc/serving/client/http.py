@@ -45,7 +45,7 @@ from archc.weights.shown import shown
 NO_BINARY_TENSORS = Rule(
     "server/no-binary-tensors",
     "a server takes no binary tensors over HTTP",
-    "Tensors as JSON numbers are many times slower than the network itself; gRPC has none of this.",
+    "Tensors as JSON numbers take longer than the network itself; over gRPC all are binary.",
 )
 
 MAX_DESCRIPTION_BYTES = 16 << 20

@@ -37,7 +37,8 @@ def write_answers(
                     arrays = [sample[name] for sample in samples]
                     if any(array.shape != first.shape for array in arrays):
                         why = f"the pictures' `{shown(name)}` are of several sizes"
-                        return _not_written(target, why, reporter)
+                        helps = ("call with pictures of one size at a time",)
+                        return _not_written(target, why, reporter, helps)
                     if first.dtype.hasobject:
                         continue  # texts, which nothing would read back
                     with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
@@ -48,6 +49,6 @@ def write_answers(
     return None
 
 
-def _not_written(target: Path, why: str, reporter: Reporter) -> Failed:
+def _not_written(target: Path, why: str, reporter: Reporter, helps: tuple[str, ...] = ()) -> Failed:
     message = f"`{shown(str(target))}` cannot be written: {why}"
-    return reporter.error(NOT_WRITTEN, message, file_place(str(target)))
+    return reporter.error(NOT_WRITTEN, message, file_place(str(target)), helps=helps)

@@ -56,6 +56,7 @@ def server_labels(
         "the server's labels cannot be read, and classes are called by their numbers",
         file_place(client.address),
         notes=(why,) if why else (),
+        helps=("name what knows them: `--like PACKAGE`, `--like MODEL.onnx` or `--like SPEC`",),
     )
     return ()
 

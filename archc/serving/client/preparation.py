@@ -50,6 +50,7 @@ def _packaged(manifest: Manifest, folder: Path, reporter: Reporter) -> ModelReco
                 f"`{shown(str(path))}` cannot be read",
                 file_place(str(path)),
                 notes=(shown(getattr(error, "strerror", None) or str(error)).lower(),),
+                helps=("write the package anew with `archc deploy`",),
             )
             return FAILED
     return ModelRecord(

@@ -115,7 +115,9 @@ class Trouble:
 
     def datatype(self, why: str, reporter: Reporter) -> Failed:
         """The elements of a tensor are of no known type."""
-        return reporter.error(DATATYPE, f"a tensor cannot be handled: {why}", self._place)
+        helps = ("serve the model with other elements at its inputs and outputs, such as FP32",)
+        message = f"a tensor cannot be handled: {why}"
+        return reporter.error(DATATYPE, message, self._place, helps=helps)
 
     def checked(
         self, found: Tensors, wanted: tuple[str, ...], reporter: Reporter

@@ -113,6 +113,9 @@ def _assigned(
         return reporter.error(
             FEATURE_ORDER, f"the order of the features of `{name}` cannot be told", node.place,
             notes=[f"`{node.name}` takes features of an image that another layer has mixed"],
-            helps=["convert the checkpoint, and write `weights: {layout: torch}`"],
+            helps=[
+                "put the layers that mix features before the image is flattened",
+                "or convert the checkpoint, and write `weights: {layout: torch}`",
+            ],
         )  # fmt: skip
     return assign(graph, tensors, rules, keras, policies, place, reporter, spare=spare)

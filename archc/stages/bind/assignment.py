@@ -12,7 +12,7 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Graph, Node
 from archc.graph.weight import Weight, WeightSource
 from archc.language.library import nowhere
-from archc.language.regular import Pattern, PatternMistake, compile_pattern
+from archc.language.regular import Pattern, PatternMistake, compile_pattern, pattern_help
 from archc.language.tree import shown
 from archc.language.weight_rules import PATTERN, WeightRules
 from archc.stages.bind.unused import UNUSED
@@ -187,7 +187,7 @@ def compiled(
             found.append(compile_pattern(text))
         except PatternMistake as error:
             message = f"`{shown(text)}` is no pattern: {error}"
-            helps = ["there is no look-around and no back-reference"]
+            helps = [pattern_help(text)]
             failed = reporter.error(PATTERN, message, nowhere(f"{option} {text}"), helps=helps)
     return failed or tuple(found)
 

@@ -21,7 +21,7 @@ from archc.language.arguments import plain
 from archc.language.evaluate import Evaluator
 from archc.language.library import nowhere
 from archc.language.scope import Context, Environment, Flow, Flowing, Named, Origin, Scope
-from archc.language.spec import SpecFile, Variant
+from archc.language.spec import SpecFile, Variant, unknown_cause
 from archc.language.tree import Entry, Scalar, Tree
 from archc.language.tree import Mapping as TreeMapping
 from archc.language.values import Argument, InputValue, Value
@@ -74,7 +74,7 @@ def elaborate_spec(
         every rule of the language beyond its envelope.
     """
     own = Reporter()  # its errors are its own, though another variant may have reported them
-    elaboration = _Elaboration(spec, own)
+    elaboration = Elaboration(spec, own)
     graph = _guarded(spec, own, lambda: elaboration.run(variant, values or {}, outputs or {}))
     reporter.add(own.diagnostics)
     return FAILED if reporter.has_errors else graph
@@ -95,7 +95,7 @@ def check_library(spec: SpecFile, reporter: Reporter) -> None:
     Reports:
         every rule of the language beyond its envelope.
     """
-    elaboration = _Elaboration(spec, reporter)
+    elaboration = Elaboration(spec, reporter)
     _guarded(spec, reporter, elaboration.check_library)
 
 
@@ -120,12 +120,14 @@ def root_context(
     Reports:
         what is wrong with the parameters' values, once in all.
     """
-    elaboration = _Elaboration(spec, reporter)
+    elaboration = Elaboration(spec, reporter)
     chosen = spec.variants.get(variant) if variant is not None else None
     return elaboration.evaluator, elaboration.root(chosen, values or {})
 
 
-class _Elaboration(Walk):
+class Elaboration(Walk):
+    """One elaboration of a spec, whose parts are tied together here."""
+
     def __init__(self, spec: SpecFile, reporter: Reporter) -> None:
         super().__init__(reporter)
         self._spec = spec
@@ -185,23 +187,26 @@ class _Elaboration(Walk):
         if parameter is None or parameter.default is not None:
             return None
         message = f"`{name}` of `{file.name}` has no default, which its blocks need when imported"
-        return self.reporter.error(IMPORT_PARAMETER, message, Place(parameter.span))
+        helps = (f"give it a default, such as `{name}: …`, or make it a parameter of the blocks",)
+        return self.reporter.error(IMPORT_PARAMETER, message, Place(parameter.span), helps=helps)
 
     # The whole.
 
     def root(self, variant: Variant | None, values: Mapping[str, Argument]) -> Context:
         """Binds the parameters and `let` of the spec itself."""
         names: dict[str, Value | Failed] = {}
-        environment = Environment(names)
+        given = self._variant_values(variant)
+        known = set(self._spec.params)
+        is_whole = variant is None or all(e.key.text in known for e in variant.values)
+        given |= {name: a for name, a in values.items() if name in known}
+        environment = Environment(names, given=given, declared=self._spec.params)
         self._environments[self._spec] = environment
         scope = Scope(None, "")
         context = Context(Origin(self._spec, scope), environment)
-        given = self._variant_values(variant)
-        known = set(self._spec.params)
-        given |= {name: a for name, a in values.items() if name in known}
         what = f"`{variant.name if variant is not None else self._spec.name}`"
         place = Place(variant.span if variant is not None else self._spec.span)
-        self.binder.bind(self._spec.params, given, context, names, place, what)
+        params = self._spec.params
+        self.binder.bind(params, given, context, names, place, what, is_whole=is_whole)
         self.binder.let(self._spec.let, context, names)
         return context
 
@@ -213,17 +218,24 @@ class _Elaboration(Walk):
                 given[name] = entry.value
             else:
                 message = f"`{self._spec.name}` has no parameter `{name}`"
-                self._unknown_parameter(message, name, Place(entry.key.span))
+                self._unknown_parameter(message, name, Place(entry.key.span), is_written=True)
         return given
 
     def _unknown_parameter(
-        self, message: str, name: str, place: Place, sizes: Iterable[str] = ()
+        self,
+        message: str,
+        name: str,
+        place: Place,
+        sizes: Iterable[str] = (),
+        *,
+        is_written: bool = False,
     ) -> None:
         known = (*self._spec.params, *sizes)
         helps = did_you_mean(name, known)
         if not helps and known:
             helps = (f"there are {', '.join(f'`{k}`' for k in known)}",)
-        self.reporter.error(UNKNOWN_SETTING, message, place, helps=helps)
+        cause = unknown_cause(self._spec, name) if is_written else None
+        self.reporter.error(UNKNOWN_SETTING, message, place, helps=helps, cause=cause)
 
     def run(
         self, name: str | None, values: Mapping[str, Argument], outputs: Mapping[str, Argument]
@@ -241,7 +253,8 @@ class _Elaboration(Walk):
         if spec.layers is None or spec.input is None:
             if spec.is_library:
                 message = f"`{spec.name}` defines blocks and no layers"
-                self.reporter.error(LIBRARY, message, Place(spec.span))
+                helps = ("list it under the `imports` of a spec whose layers use its blocks",)
+                self.reporter.error(LIBRARY, message, Place(spec.span), helps=helps)
             return FAILED
         context = self.root(variant, values)
         symbols, context = self._inputs(spec.input, values, context)
@@ -273,6 +286,7 @@ class _Elaboration(Walk):
                 self._unknown_parameter(message, name, argument.place, symbols.seen)
         free = {n: d for n, d in symbols.domains.items() if n in symbols.seen and n not in fixed}
         self.builder.domains.update(free)
+        self.builder.defaults.update({n: v for n, v in symbols.defaults.items() if n in free})
         flows: dict[str, Flow] = {}
         for name, given in inputs.items():
             tensor = given.tensor
@@ -290,8 +304,9 @@ class _Elaboration(Walk):
     ) -> Graph | Failed:
         """The graph that the outputs need, its smallest input settled."""
         builder = self.builder
-        demands = largest_demands(builder.demands_of(builder.needed(outputs)))
-        domains = admitted(builder.domains, demands, symbols, self.reporter)
+        every = builder.demands_of(builder.needed(outputs))
+        demands = largest_demands(every)
+        domains = admitted(builder.domains, every, symbols, self.reporter)
         if isinstance(domains, Failed):
             return FAILED
         graph = Graph(

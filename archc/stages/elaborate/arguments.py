@@ -5,7 +5,7 @@ from __future__ import annotations
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
-from archc.language.scope import Context
+from archc.language.scope import Context, origin_of
 from archc.language.tree import Entry
 from archc.language.values import Argument
 from archc.stages.elaborate.walk import LayerUse, Walk
@@ -38,7 +38,8 @@ def collect_arguments(
         key = name if name is not None else next(iter(known), None)
         if key is None:
             message = f"`{use.op}` takes no arguments"
-            walk.reporter.error(NO_ARGUMENT, message, argument.place)
+            helps = (f"write `{use.op}` alone",)
+            walk.reporter.error(NO_ARGUMENT, message, argument.place, helps=helps)
         elif key in first_given:
             continue
         elif key in found:
@@ -52,7 +53,11 @@ def given_twice(walk: Walk, use: LayerUse, key: str, argument: Argument, first: 
     """Reports an argument that stands at another place already."""
     related = (Related(first, "first given here"),)
     message = f"`{key}` of `{use.op}` is given twice"
-    walk.reporter.error(ARGUMENT_TWICE, message, argument.place, related=related)
+    # A block's, for which the declaration may be at fault, are one mistake; an op's are not.
+    file = origin_of(use.op).file
+    block = file.block(use.op) if file is not None else None
+    cause = ("twice", block, key) if block is not None else None
+    walk.reporter.error(ARGUMENT_TWICE, message, argument.place, related=related, cause=cause)
 
 
 def _named_arguments(

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.place import Frame
+from archc.diagnostics.place import Frame, further
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Group
 from archc.language.arguments import unknown_arguments
-from archc.language.scope import Context, Flow, Flowing, Named, Origin, Scope, origin_of
+from archc.language.scope import (
+    Context,
+    Environment,
+    Flow,
+    Flowing,
+    Named,
+    Origin,
+    Scope,
+    origin_of,
+)
 from archc.language.spec import MODIFIERS, Block
-from archc.language.values import InputValue, Value
+from archc.language.values import Argument, InputValue, Value
 from archc.shapes.tensor_type import TensorType
 from archc.stages.elaborate.arguments import collect_arguments
 from archc.stages.elaborate.walk import LayerUse, Run, Walk
@@ -40,12 +51,13 @@ def run_block(walk: Walk, block: Block, use: LayerUse, context: Context, flow: F
     named.flow = None
     named.scope = scope = Scope(context.scope, f"{context.scope.prefix}{use.name}.", entry=flow)
     what = f"the block `{block.name}`"
-    unknown_arguments(block.params, arguments, what, walk.reporter, MODIFIERS)
+    unknown = unknown_arguments(block.params, arguments, what, walk.reporter, MODIFIERS, block.file)
     frame = Frame(f"block `{block.name}`", use.span)
-    inner = block_context(walk, block, context, scope, flow, frame)
+    inner = block_context(walk, block, context, scope, flow, frame, arguments)
     values = inner.environment.names
     assert isinstance(values, dict)
-    walk.binder.bind(block.params, arguments, inner, values, place, what)
+    is_whole = unknown is None
+    walk.binder.bind(block.params, arguments, inner, values, place, what, is_whole=is_whole)
     walk.binder.let(block.let, inner, values)
     walk.active.append((block, scope))
     run = walk.sequence(block.layers, inner, flow)
@@ -68,14 +80,22 @@ def _is_recursive(walk: Walk, block: Block, use: LayerUse) -> bool:
 
 
 def block_context(
-    walk: Walk, block: Block, context: Context, scope: Scope, flow: Flow, frame: Frame
+    walk: Walk,
+    block: Block,
+    context: Context,
+    scope: Scope,
+    flow: Flow,
+    frame: Frame,
+    given: Mapping[str, Argument] = {},
 ) -> Context:
     """The context inside a block: its own names (to be filled), then its file's."""
     entering: TensorType | Failed = flow.type if isinstance(flow, Flowing) else FAILED
     names: dict[str, Value | Failed] = {"input": InputValue(entering)}
-    environment = walk.environment(block.file).inner(names)
+    environment = Environment(
+        names, walk.environment(block.file), None, given, context, block.params
+    )
     origin = Origin(block.file, scope)
-    return Context(origin, environment, (*context.trail, frame), context.is_certain)
+    return Context(origin, environment, further(context.trail, frame), context.is_certain)
 
 
 def closed(named: Named, name: str, run: Run, block: str | None = None) -> Run:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.language.scope import Context, Flow, Named, Scope
-from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, written
+from archc.language.tree import Mapping, Scalar, Sequence, Tree, kind_of, shown, written
+from archc.layers.catalog import OPS
 from archc.stages.elaborate.control import control_bodies, is_control
 from archc.stages.elaborate.walk import BranchRun, MergeUse, Run, Walk
 
@@ -15,7 +17,8 @@ BRANCH = Rule(
     "merge/branch", "a branch is no sequence", "a branch is a list or a mapping of layers"
 )
 
-_LONG = frozenset(("layers", "from", "when"))
+_LONG_KEYS = ("layers", "from", "when")
+_LONG = frozenset(_LONG_KEYS)
 
 
 def run_branches(
@@ -76,6 +79,13 @@ def run_branch(
     if isinstance(tree, Scalar) or (isinstance(tree, Mapping) and not tree.entries):
         context.scope.is_whole = scope.is_whole = False
         return _no_branch(walk, tree, context)
+    if isinstance(tree, Mapping) and not _LONG.issuperset(tree.names):
+        wrong = _misspelt_key(tree, context)
+        if wrong is not None:
+            message = f"`{shown(wrong.text)}` is no key of a branch, nor its value a layer"
+            helps = did_you_mean(wrong.text, _LONG_KEYS)
+            failed = walk.reporter.error(BRANCH, message, context.place(wrong.span), helps=helps)
+            return BranchRun(failed, Run(failed), tree.span, is_list=True)
     if not isinstance(tree, Mapping) or not _LONG.issuperset(tree.names):
         return _run_layers(walk, tree, scope, number, context, flow, tree.span)
     parts = {e.key.text: e.value for e in tree.entries}
@@ -85,8 +95,22 @@ def run_branch(
     context = context if holds is True else context.uncertain()
     if "from" in parts:
         flow = walk.flow_at(parts["from"], context)
+    if holds is not True:
+        flow = FAILED  # whether it runs is not known, so nothing in it can be wrong of type
     run = _run_layers(walk, parts.get("layers"), scope, number, context, flow, tree.span)
     return run if holds is True else BranchRun(FAILED, Run(FAILED), tree.span, is_list=True)
+
+
+def _misspelt_key(tree: Mapping, context: Context) -> Scalar | None:
+    """A key of the long form that is misspelt, as its value is the name of no op or block."""
+    for entry in tree:
+        value = entry.value
+        is_plain = isinstance(value, Scalar) and value.text not in OPS
+        if is_plain and entry.key.text not in _LONG and isinstance(value, Scalar):
+            is_layer = context.file.block(value.text) is not None or value.text == "$"
+            if not is_layer and nearest(entry.key.text, _LONG_KEYS) is not None:
+                return entry.key
+    return None
 
 
 def _no_branch(walk: Walk, tree: Scalar | Mapping, context: Context) -> BranchRun:

@@ -53,6 +53,7 @@ class GraphBuilder:
         self.nodes: list[Node] = []
         self.by_name: dict[str, int] = {}
         self.domains: dict[str, Domain] = {}
+        self.defaults: dict[str, int] = {}
         self._demands: list[Demand] = []
 
     def add_input(self, tensor: Input) -> Flowing:

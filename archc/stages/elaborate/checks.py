@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import Failed, Reporter
-from archc.language.scope import Flowing
+from archc.graph.graph import ValueId
+from archc.language.scope import Context, Flowing, distrust, where_written
+from archc.language.values import Argument
 from archc.shapes.domain import (
     Always,
     Bound,
@@ -24,6 +26,7 @@ from archc.shapes.domain import (
 )
 from archc.shapes.size import Size, evaluate
 from archc.stages.elaborate.builder import GraphBuilder
+from archc.stages.elaborate.origins import origins
 
 PERIOD = Rule(
     "shapes/period-too-long",
@@ -40,19 +43,23 @@ class LayerCheck:
         reporter: takes the errors.
         builder: knows the domains, and where what flows in comes from.
         place: the layer's op.
-        arguments: the place of each argument that is written.
+        arguments: the arguments that are written.
         branches: the span of each branch of a merge.
         inputs: what flows in, for the notes.
         demands: what the layer demands of symbols, collected here.
+        starts: the value that each branch of a merge begins with.
+        context: where the layer stands.
     """
 
     reporter: Reporter
     builder: GraphBuilder
     place: Place
-    arguments: Mapping[str, Span]
+    arguments: Mapping[str, Argument]
     branches: tuple[Span, ...]
     inputs: tuple[Flowing, ...]
     demands: list[Bound] = field(default_factory=list)
+    starts: tuple[ValueId, ...] = ()
+    context: Context | None = None
 
     @property
     def domains(self) -> Domains:
@@ -68,22 +75,59 @@ class LayerCheck:
         branch: int | None = None,
         label: str = "",
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
     ) -> Failed:
         """Reports an error at an argument, a branch or the layer."""
-        span = self.arguments.get(at, self.place.span) if at is not None else self.place.span
+        place, passed_on = self._marked(at)
+        span = place.span
         if branch is not None and branch < len(self.branches):
             span, label = self.branches[branch], label or branch_labels.get(branch, "")
-        related = tuple(
+        related = [
             Related(self.branches[i], text)
             for i, text in branch_labels.items()
             if i != branch and i < len(self.branches)
-        )
+        ]
+        if axis is not None:
+            related += self._origins(axis, tuple(branch_labels) or (0,), span)
+        related += passed_on
         return self.reporter.error(
-            rule, message, Place(span, self.place.trail), label=label, related=related,
+            rule, message, Place(span, place.trail), label=label, related=related,
             notes=(*notes, *self._input_note()), helps=helps,
         )  # fmt: skip
+
+    def _marked(self, at: str | None) -> tuple[Place, list[Related]]:
+        """The place of an argument's value, and that of the argument where it was passed on."""
+        argument = self.arguments.get(at) if at is not None else None
+        if argument is None:
+            return self.place, []
+        written = argument.place
+        if self.context is not None and isinstance(argument.value, int | float):
+            written = where_written(argument, self.context)
+            distrust(argument, self.context)
+        if written.span == argument.place.span:
+            return argument.place, []
+        return written, [Related(argument.place.span, "passed on to here")]
+
+    def _origins(self, axis: int, inputs: tuple[int, ...], at: Span) -> list[Related]:
+        """Where the sizes of some inputs came from, each place once.
+
+        For heights and widths the layers within the branches are looked at first.
+        """
+        found = self._origins_since(self.starts, axis, inputs, at)
+        return found or self._origins_since((), axis, inputs, at)
+
+    def _origins_since(
+        self, starts: tuple[ValueId, ...], axis: int, inputs: tuple[int, ...], at: Span
+    ) -> list[Related]:
+        found: dict[Span, Related] = {}
+        for index in inputs:
+            start = starts[index] if index < len(starts) else None
+            for related in origins(self.builder, self.inputs[index].id, axis, start, self.place):
+                if related.span != at:
+                    found.setdefault(related.span, related)
+        return list(found.values())
 
     def _input_note(self) -> tuple[str, ...]:
         if self.branches or not self.inputs:
@@ -141,6 +185,7 @@ class LayerCheck:
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         """Demands a = b for every admitted input; the error says where they would be equal."""
@@ -151,10 +196,10 @@ class LayerCheck:
             return self._undecided(at)
         notes, helps = self._equal_only_where(verdict, also)
         if isinstance(verdict, Never) and not (isinstance(a, int) and isinstance(b, int)):
-            notes = _example(a, b, self.domains)
+            notes = _example(a, b, self.domains, self.builder.defaults)
         return self.error(
-            rule, message, at=at, branch=branch, branch_labels=branch_labels, notes=notes,
-            helps=helps,
+            rule, message, at=at, branch=branch, branch_labels=branch_labels, axis=axis,
+            notes=notes, helps=helps,
         )  # fmt: skip
 
     def _equal_only_where(
@@ -181,8 +226,12 @@ def _conditions(verdict: Verdict, what: str) -> tuple[tuple[str, ...], tuple[str
     return (), ()
 
 
-def _example(a: Size, b: Size, domains: Domains) -> tuple[str, ...]:
-    values = differing_input(a, b, domains)
+def _example(a: Size, b: Size, domains: Domains, defaults: Mapping[str, int]) -> tuple[str, ...]:
+    """What two sizes are at the default input, or at a small one where they differ."""
+    names = {name for size in (a, b) if not isinstance(size, int) for name in size.symbols}
+    usual = {name: defaults[name] for name in sorted(names) if name in defaults}
+    is_seen = len(usual) == len(names) and evaluate(a, usual) != evaluate(b, usual)
+    values = usual if is_seen else differing_input(a, b, domains)
     if values is None:
         return ()
     at = ", ".join(f"{name} = {value}" for name, value in values.items())

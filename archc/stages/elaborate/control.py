@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
-from archc.diagnostics.place import Span
+from archc.diagnostics.place import Frame, Span, copy_frame, ordinal
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.language.scope import Context
 from archc.language.spec import CONTROL_KEYS, MODIFIERS
@@ -90,8 +90,9 @@ def _choose(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Bo
         if isinstance(count, Failed):
             yield Body(parts["do"], context.uncertain(), is_known=False)
             return
-        for _ in range(count):
-            yield Body(parts["do"], context)
+        at = parts["repeat"].span
+        for copy in range(count):
+            yield Body(parts["do"], context.inside(copy_frame(copy + 1, at)) if copy else context)
     elif "for" in parts:
         yield from _loop(walk, parts, context)
     else:
@@ -155,7 +156,7 @@ def _loop(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Body
             yield Body(Sequence((), parts["do"].span), unknown, is_known=False)
         return
     is_row = isinstance(parts["for"], Sequence)
-    for row, span in rows:
+    for number, (row, span) in enumerate(rows, 1):
         values = row if is_row else (row,)
         if isinstance(row, Failed) or isinstance(values, Failed):
             yield Body(parts["do"], unknown, is_known=False)
@@ -166,7 +167,18 @@ def _loop(walk: Walk, parts: dict[str, Tree], context: Context) -> Iterator[Body
             yield Body(parts["do"], unknown, is_known=False)
         else:
             bound: dict[str, Value | Failed] = dict(zip(names, values, strict=True))
-            yield Body(parts["do"], context.binding(bound))
+            inner = context.binding(bound)
+            if number > 1:  # a mistake of the first round is mostly one of each
+                frame = Frame(f"the {ordinal(number)} round", parts["for"].span, _bound(bound))
+                inner = inner.inside(frame)
+            yield Body(parts["do"], inner)
+
+
+def _bound(names: dict[str, Value | Failed]) -> str:
+    """What the names of a round stand for, in words."""
+    known = {n: describe(v) for n, v in names.items() if not isinstance(v, Failed)}
+    said = " and ".join(f"`{name}` is `{shown(text)}`" for name, text in known.items())
+    return f"where {said}" if said else ""
 
 
 def _loop_names(walk: Walk, tree: Tree, context: Context) -> list[str] | None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
 from archc.analysis.cost import count_macs, count_parameters
-from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
-from archc.diagnostics.place import Place
+from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph
 from archc.language.evaluate import Evaluator
@@ -23,59 +27,98 @@ FORM = Rule("expect/form", "an expectation is not formed properly", "it states f
 _KEYS = ("parameters", "macs", "outputs")
 
 
+class _Unmet(NamedTuple):
+    """A fact that does not hold: where it stands, what the network has instead, and what helps."""
+
+    span: Span
+    message: str
+    label: str = ""
+    helps: tuple[str, ...] = ()
+
+
 def check_expectations(
     tree: Mapping, graph: Graph, context: Context, evaluator: Evaluator, reporter: Reporter
 ) -> None:
-    """Compares what a spec expects with the graph.
+    """Compares what a spec expects with the graph; the facts that do not hold are one report.
 
     Reports:
         expect/not-met, expect/form.
     """
-    for entry in tree:
+    confirmed = _Confirmed(graph, context, evaluator, reporter)
+    unmet = [fact for entry in tree for fact in confirmed.unmet(entry)]
+    if not unmet:
+        return
+    first, *others = unmet
+    related = (Related(fact.span, fact.message) for fact in others)
+    reporter.error(
+        NOT_MET, first.message, Place(first.span), label=first.label, related=related,
+        helps=first.helps,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Confirmed:
+    """A graph that facts are compared with."""
+
+    graph: Graph
+    context: Context
+    evaluator: Evaluator
+    reporter: Reporter
+
+    def unmet(self, entry: Entry) -> Iterator[_Unmet]:
+        """What of an entry does not hold."""
         key = entry.key.text
         if key == "outputs":
-            _outputs(entry, graph, context, evaluator, reporter)
+            yield from self._outputs(entry)
         elif key in _KEYS:
-            actual = count_parameters(graph) if key == "parameters" else count_macs(graph)
-            _number(entry, key, actual, context, evaluator, reporter)
+            count = count_parameters if key == "parameters" else count_macs
+            yield from self._number(entry, count(self.graph))
         else:
             message = f"`{key}` is nothing that can be expected"
             helps = did_you_mean(key, _KEYS) or (f"it has {', '.join(_KEYS)}",)
-            reporter.error(FORM, message, Place(entry.key.span), helps=helps)
+            self.reporter.error(FORM, message, Place(entry.key.span), helps=helps)
 
+    def _number(self, entry: Entry, actual: int) -> Iterator[_Unmet]:
+        key, span = entry.key.text, entry.value.span
+        value = self.evaluator.value(entry.value, self.context)
+        if isinstance(value, Failed) or (value == actual and not isinstance(value, bool)):
+            return
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            message = f"`{key}` is a number, not {kind_of(entry.value)}"
+            self.reporter.error(FORM, message, Place(span))
+            return
+        message = f"the network has {actual} {key}, not {describe(value)}"
+        yield _Unmet(span, message, f"{actual - value:+} {key}")
 
-def _number(
-    entry: Entry, key: str, actual: int, context: Context, evaluator: Evaluator, reporter: Reporter
-) -> None:
-    value = evaluator.value(entry.value, context)
-    place = Place(entry.value.span)
-    if isinstance(value, Failed) or (value == actual and not isinstance(value, bool)):
-        return
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        reporter.error(FORM, f"`{key}` is a number, not {kind_of(entry.value)}", place)
-        return
-    message = f"the network has {actual} {key}, not {describe(value)}"
-    reporter.error(NOT_MET, message, place, label=f"{actual - value:+} {key}")
+    def _outputs(self, entry: Entry) -> Iterator[_Unmet]:
+        if not isinstance(entry.value, Mapping):
+            message = f"`outputs` is a mapping of shapes, not {kind_of(entry.value)}"
+            self.reporter.error(FORM, message, Place(entry.value.span))
+            return
+        types = {output.name: self.graph.type_of(output.value) for output in self.graph.outputs}
+        for wanted in entry.value:
+            name = self.evaluator.key(wanted.key, self.context)
+            if isinstance(name, Failed):
+                continue
+            if name in types:
+                yield from self._shape(name, wanted.value, types[name].sizes)
+            else:
+                helps = did_you_mean(name, types) or (f"it has {', '.join(types)}",)
+                message = f"the network has no output `{name}`"
+                self.reporter.error(NOT_MET, message, Place(wanted.key.span), helps=helps)
 
-
-def _outputs(
-    entry: Entry, graph: Graph, context: Context, evaluator: Evaluator, reporter: Reporter
-) -> None:
-    if not isinstance(entry.value, Mapping):
-        message = f"`outputs` is a mapping of shapes, not {kind_of(entry.value)}"
-        reporter.error(FORM, message, Place(entry.value.span))
-        return
-    types = {output.name: graph.type_of(output.value) for output in graph.outputs}
-    for wanted in entry.value:
-        name = evaluator.key(wanted.key, context)
-        if isinstance(name, Failed):
-            continue
-        if name not in types:
-            message = f"the network has no output `{name}`"
-            helps = did_you_mean(name, types) or (f"it has {', '.join(types)}",)
-            reporter.error(NOT_MET, message, Place(wanted.key.span), helps=helps)
-            continue
-        _shape(name, wanted.value, types[name].sizes, context, evaluator, reporter)
+    def _shape(self, name: str, tree: Tree, sizes: tuple[Size, ...]) -> Iterator[_Unmet]:
+        items = tree.items if isinstance(tree, Sequence) else (tree,)
+        values = [self.evaluator.value(item, self.context) for item in items]
+        if any(isinstance(value, Failed) for value in values):
+            return
+        found = f"[{', '.join(map(str, sizes))}]"
+        fits = len(values) == len(sizes) and all(
+            value is None or _is(value, size) for value, size in zip(values, sizes, strict=True)
+        )
+        if not fits:
+            message = f"the output `{name}` is {found} without the batch"
+            yield _Unmet(tree.span, message, "", (f"write `{name}: {found}`",))
 
 
 def _is(value: object, size: Size) -> bool:
@@ -83,24 +126,3 @@ def _is(value: object, size: Size) -> bool:
     if isinstance(value, bool):
         return False
     return value == size or (isinstance(value, Text) and str(value) == str(size))
-
-
-def _shape(
-    name: str,
-    tree: Tree,
-    sizes: tuple[Size, ...],
-    context: Context,
-    evaluator: Evaluator,
-    reporter: Reporter,
-) -> None:
-    items = tree.items if isinstance(tree, Sequence) else (tree,)
-    values = [evaluator.value(item, context) for item in items]
-    if any(isinstance(value, Failed) for value in values):
-        return
-    found = f"[{', '.join(map(str, sizes))}]"
-    fits = len(values) == len(sizes) and all(
-        value is None or _is(value, size) for value, size in zip(values, sizes, strict=True)
-    )
-    if not fits:
-        message = f"the output `{name}` is {found} without the batch"
-        reporter.error(NOT_MET, message, Place(tree.span), helps=(f"write `{name}: {found}`",))

@@ -15,7 +15,7 @@ from archc.graph.graph import Input
 from archc.language.arguments import construct
 from archc.language.evaluate import Evaluator
 from archc.language.scope import Context
-from archc.language.tree import Entry, Mapping, Sequence, Tree, is_name, kind_of, shown
+from archc.language.tree import Entry, Mapping, Sequence, Tree, is_name, kind_of, name_help, shown
 from archc.language.values import Argument, Text, Value, describe
 from archc.shapes.domain import Domain
 from archc.shapes.size import Size, symbol
@@ -142,7 +142,7 @@ class InputReader:
             return self._error(KEY, message, span)
         if not is_name(name):
             message = f"`{shown(name)}` is no name: names have letters, digits, `_` and `-`"
-            return self._error(KEY, message, span)
+            return self._error(KEY, message, span, *name_help(name))
         layout = self._choice(parts, "layout", ("nchw", "nhwc"), context)
         dtype = self._choice(parts, "dtype", tuple(_DTYPES), context)
         if "shape" not in parts:
@@ -215,6 +215,7 @@ class InputReader:
             return self._error(SYMBOL, message, span, "call it `H` or `W`")
         if not is_symbolic:
             message = f"channels and features are numbers, not the symbol `{value}`"
+            self.symbols.seen.setdefault(str(value), span)  # its `where` is not at fault
             helps = ("channels come first, as in `[3, H, W]`",)
             return self._error(SYMBOL, message, span, *helps)
         return self._symbol(str(value), span)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.nearest import did_you_mean
+from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
-from archc.language.scope import Context, Flow, Scope, origin_of
-from archc.language.spec import CONTROL_KEYS, MODIFIERS, SpecFile
+from archc.language.library import zoo_library
+from archc.language.scope import Context, Flow, Scope, origin_of, where_written
+from archc.language.spec import CONTROL_KEYS, MODIFIERS, SpecFile, unknown_cause
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, shown
-from archc.language.values import LayerValue, Text, Value, describe
+from archc.language.values import Argument, LayerValue, Text, Value, describe
 from archc.layers.catalog import OPS, layer_class
 from archc.stages.elaborate.blocks import closed, run_block
 from archc.stages.elaborate.merges import run_merge
-from archc.stages.elaborate.ops import run_op
+from archc.stages.elaborate.ops import argument_names, run_op
 from archc.stages.elaborate.walk import Carried, LayerUse, Run, Walk
 
 NO_LAYER = Rule(
@@ -77,7 +78,7 @@ def _bare(
     value = _named_layer(walk, tree, context)
     if isinstance(value, Text | LayerValue):
         op, carried = _parts_of(value)
-        use = LayerUse(op, name, tree.span, name_span, None, (), carried, overrides)
+        use = LayerUse(op, name, tree.span, name_span, None, (), carried, overrides, tree)
         return _use(walk, use, context, flow)
     if not isinstance(value, Failed):
         message = f"`{describe(value)}` is no layer: a layer is an op or block, or a list of layers"
@@ -129,7 +130,9 @@ def _with_arguments(
     if isinstance(value, Text | LayerValue):
         op, carried = _parts_of(value)
         span = first.key.span
-        use = LayerUse(op, name, span, name_span, principal, tuple(rest), carried, overrides)
+        use = LayerUse(
+            op, name, span, name_span, principal, tuple(rest), carried, overrides, first.key
+        )
         return _use(walk, use, context, flow)
     if not isinstance(value, Failed):
         message = f"`{describe(value)}` is no op or block"
@@ -163,17 +166,61 @@ def _use(walk: Walk, use: LayerUse, context: Context, flow: Flow) -> Run:
 def _unknown_op(walk: Walk, use: LayerUse, file: SpecFile, context: Context) -> None:
     if file.lacks_imports:
         return  # the block may well be defined there
-    candidates = (*file.block_names, *OPS)
-    helps = did_you_mean(use.op, candidates)
-    later = next((e.key.text for e in use.arguments if e.key.text in candidates), None)
-    if later is not None and (use.principal is not None or not helps):
-        helps = (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
-    elif use.op in CONTROL_KEYS:
-        helps = ("a control item stands in a list of layers",)
-    elif use.op in ("layers", *MODIFIERS):
-        helps = ("a layer that is passed on is one op or block: define a block",)
     message = f"there is no op or block `{shown(use.op)}`"
-    walk.reporter.error(UNKNOWN_OP, message, context.place(use.span), helps=helps)
+    library = zoo_library(use.op)
+    cause, written = use.op, context.place(use.span)
+    if library is not None and library not in (item.text for item in file.imports):
+        helps: tuple[str, ...] = (
+            f"it is a block of the built-in `{library}`: add `imports: [{library}]`",
+        )
+        cause = Text(library, use.op.origin)
+    else:
+        helps = _op_helps(use, file, context)
+    place, related = written, tuple[Related, ...]()
+    if use.tree is not None:
+        place = where_written(Argument(use.op, use.tree, written), context)
+    if place.span != written.span:
+        related = (Related(written.span, "used as a layer here"),)
+    walk.reporter.error(
+        UNKNOWN_OP, message, place, related=related, helps=helps, cause=unknown_cause(file, cause)
+    )
+
+
+def _op_helps(use: LayerUse, file: SpecFile, context: Context) -> tuple[str, ...]:
+    """What to write instead of an op that nobody knows."""
+    candidates = (*file.block_names, *OPS)
+    near = nearest(use.op, [name for name in candidates if _takes(name, use, file)])
+    if near is not None:
+        return (f"did you mean `{near}`?",)
+    found = context.environment.find(use.op)
+    if found is not None and isinstance(found[0], Text | LayerValue):
+        return (f"for the value of that name write `${use.op}`",)
+    later = next((e.key.text for e in use.arguments if e.key.text in candidates), None)
+    if later is not None and nearest(use.op, MODIFIERS) is not None:
+        return did_you_mean(use.op, MODIFIERS)
+    if later is not None:
+        return (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
+    if use.op in CONTROL_KEYS:
+        return ("a control item stands in a list of layers",)
+    if use.op in ("layers", *MODIFIERS):
+        return ("a layer that is passed on is one op or block: define a block",)
+    return ()
+
+
+def _takes(name: str, use: LayerUse, file: SpecFile) -> bool:
+    """Whether an op or block would take the arguments of a use, misspelt ones left aside."""
+    block = file.block(name)
+    cls = layer_class(name) if block is None else None
+    known = tuple(block.params) if block is not None else argument_names(layer_class(name))
+    if use.principal is not None:
+        is_branches = isinstance(use.principal, Sequence) and any(
+            not isinstance(item, Scalar) for item in use.principal.items
+        )
+        takes_branches = cls is not None and cls.takes_branches
+        if is_branches != takes_branches or not (known or takes_branches):
+            return False
+    given = (e.key.text for e in use.arguments)
+    return all(key in known or nearest(key, known) is not None for key in given)
 
 
 __all__ = ["run_layer"]

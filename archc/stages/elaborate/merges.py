@@ -47,7 +47,7 @@ def run_merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flo
     tree = _without_carried(walk, use, arguments, tree)
     layer: Layer | Failed = FAILED
     if not isinstance(collected, Failed):
-        layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS)
+        layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS, context)
     if tree is None:
         message = f"`{use.op}` has no branches"
         walk.reporter.error(NO_BRANCH, message, place, helps=(_branches_help(use),))
@@ -118,9 +118,11 @@ def _joined(
         return _single(use.name, shapes[0], flows[0])
     name = context.scope.prefix + use.name
     place = context.place(use.span)
-    spans = {n: a.place.span for n, a in arguments.items()}
     marks = tuple(b.span for b in branches)
-    check = LayerCheck(walk.reporter, walk.builder, place, spans, marks, tuple(flows))
+    begins = tuple(start.id for start in starts)
+    check = LayerCheck(
+        walk.reporter, walk.builder, place, arguments, marks, tuple(flows), starts=begins
+    )
     types = tuple(f.type for f in flows)
     output = layer.infer(types, check)
     if isinstance(output, Failed):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.place import Span
+from archc.diagnostics.nearest import nearest
+from archc.diagnostics.place import Span, copy_frame
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Element
 from archc.language.scope import Context, Flow, Flowing
@@ -29,6 +30,8 @@ def run_modified(walk: Walk, tree: Tree, key: Scalar | None, context: Context, f
     """
     if not isinstance(tree, Mapping):
         return _run_plain(walk, tree, key, context, flow)
+    if key is not None and "$" in key.text and _has_misspelt_condition(tree):
+        context, flow = context.uncertain(), FAILED
     modifiers = {e.key.text: e for e in tree.entries if e.key.text in MODIFIERS}
     if not modifiers:
         return _run_plain(walk, tree, key, context, flow)
@@ -38,7 +41,7 @@ def run_modified(walk: Walk, tree: Tree, key: Scalar | None, context: Context, f
         if holds is False:
             return Run(flow)
         if isinstance(holds, Failed):
-            context = _uncertain(key, context)
+            context, flow = _uncertain(key, context), FAILED
     rest = Mapping(tuple(e for e in tree if e.key.text not in MODIFIERS), tree.span)
     if not rest.entries:
         at = tree.entries[0].key.span
@@ -47,14 +50,31 @@ def run_modified(walk: Walk, tree: Tree, key: Scalar | None, context: Context, f
         message = "no op or block stands beside the modifiers"
         return Run(walk.reporter.error(NO_LAYER, message, context.place(at), helps=helps))
     run = _run_beside(walk, rest, modifiers, key, context, flow)
+    _lose_name(run, rest, key, context)
     return run if holds is True else Run(FAILED, run.elements)
+
+
+def _has_misspelt_condition(tree: Mapping) -> bool:
+    """Whether a key was meant to be `when`, so that nobody knows whether the layer is there."""
+    keys = (e.key.text for e in tree if e.key.text not in MODIFIERS)
+    return any(nearest(key, MODIFIERS) == "when" for key in keys)
 
 
 def _run_plain(walk: Walk, tree: Tree, key: Scalar | None, context: Context, flow: Flow) -> Run:
     name = _number(context) if key is None else walk.name_of(key, context)
     if isinstance(name, Failed):
         return Run(FAILED)
-    return walk.layer(tree, name, tree.span if key is None else key.span, context, flow)
+    run = walk.layer(tree, name, tree.span if key is None else key.span, context, flow)
+    _lose_name(run, tree, key, context)
+    return run
+
+
+def _lose_name(run: Run, tree: Tree, key: Scalar | None, context: Context) -> None:
+    """Marks a scope as lacking a name where that of a layer which failed is given misspelt."""
+    if isinstance(run.flow, Flowing) or key is not None or not isinstance(tree, Mapping):
+        return
+    if any(nearest(e.key.text, MODIFIERS) == "name" for e in tree):
+        context.scope.is_whole = False
 
 
 def _uncertain(key: Scalar | None, context: Context) -> Context:
@@ -127,7 +147,8 @@ def _misplaced(
     if key is not None:
         return _in_mapping(walk, modifiers, key, rest, context)
     failed: Failed | None = None
-    if "first" in modifiers and "repeat" not in modifiers:
+    is_alone = "first" in modifiers and "repeat" not in modifiers
+    if is_alone and not any(nearest(e.key.text, MODIFIERS) == "repeat" for e in rest):
         at = context.place(modifiers["first"].key.span)
         helps = ("add `repeat: …`, or write its arguments beside the op",)
         failed = walk.reporter.error(MODIFIER, "`first` stands without `repeat`", at, helps=helps)
@@ -177,8 +198,11 @@ def _run_copies(
         context, copies = _uncertain(None, context), 1
     elements: list[Element] = []
     for copy in range(copies):
+        inner = context
+        if copy:  # a mistake of the first copy is one of each
+            inner = context.inside(copy_frame(copy + 1, rest.entries[0].key.span))
         run = _run_shared(
-            walk, rest, modifiers, _number(context), rest.span, context, flow,
+            walk, rest, modifiers, _number(context), rest.span, inner, flow,
             overrides if copy == 0 else (),
         )  # fmt: skip
         flow = run.flow

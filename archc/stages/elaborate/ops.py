@@ -56,7 +56,9 @@ def _node(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: F
         name = context.scope.prefix + use.name
         return walk.builder.add_node(name, typed, inputs, context.place(use.span))
     place = context.place(use.span)
-    construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS)  # for its mistakes
+    construct(
+        cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS, context
+    )  # for its mistakes
     return FAILED
 
 
@@ -75,11 +77,10 @@ def _typed(
     if known is not None:
         return known
     place = context.place(use.span)
-    layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS)
+    layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS, context)
     if isinstance(layer, Failed):
         return FAILED
-    spans = {n: a.place.span for n, a in arguments.items()}
-    check = LayerCheck(walk.reporter, walk.builder, place, spans, (), inputs)
+    check = LayerCheck(walk.reporter, walk.builder, place, arguments, (), inputs, context=context)
     output = layer.infer(types, check)
     if isinstance(output, Failed):
         return FAILED

@@ -66,7 +66,8 @@ def _run_output(
             flow = walk.flow_at(entry.value, context)
             return Output(name, flow.id, place) if isinstance(flow, Flowing) else flow
         message = f"the output `{name}` is the path of a layer, not {kind_of(entry.value)}"
-        return walk.reporter.error(OUTPUT_FORM, message, place)
+        helps = (f"write `{shown(name)}: PATH`, or `{{from: PATH, layers: {{…}}}}`",)
+        return walk.reporter.error(OUTPUT_FORM, message, place, helps=helps)
     for part in entry.value:
         if part.key.text not in ("from", "layers", "when"):
             message = f"`{shown(part.key.text)}` is no part of a side output"

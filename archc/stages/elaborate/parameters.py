@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TypeGuard
 
 from archc.diagnostics.diagnostic import Related, Rule
+from archc.diagnostics.nearest import nearest
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.evaluate import Evaluator
-from archc.language.parameter_type import ParameterType, accept, type_of
+from archc.language.parameter_type import ParameterType, accept, parse_type, type_of
 from archc.language.scope import Context
 from archc.language.spec import Parameter, SpecFile
-from archc.language.tree import Entry, Tree, has_expression
+from archc.language.tree import Entry, Scalar, Tree, has_expression
 from archc.language.values import Argument, Text, Value, describe, type_name
 from archc.layers.catalog import OPS
 from archc.shapes.size import Form
@@ -27,6 +29,8 @@ RANGE = Rule(
     "the declaration bounds it by `min`, `max` or `choices`",
 )  # fmt: skip
 BOUND = Rule("params/bound", "a bound of a parameter cannot be used", "values are compared with it")
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 class Binder:
@@ -45,16 +49,21 @@ class Binder:
         values: dict[str, Value | Failed],
         missing: Place,
         what: str,
+        *,
+        is_whole: bool = True,
     ) -> None:
         """Puts the value of each parameter into `values`, which the context's names include.
 
         What is given as a tree, as in a variant, is evaluated where its parameter stands, so it may
         use the parameters above. `missing` is marked where a required parameter has no value;
-        `what` names the owner.
+        `what` names the owner. Where what is given is not whole, as one of it has a misspelt name,
+        nobody knows the others.
         """
         for name, parameter in params.items():
             argument = given.get(name)
-            if argument is not None:
+            if argument is None and not is_whole:
+                values[name] = FAILED
+            elif argument is not None:
                 if not isinstance(argument, Argument):
                     argument = self._evaluator.argument(argument, context)
                 kind = parameter.type or self._default_type(parameter, context)
@@ -121,18 +130,38 @@ class Binder:
         if kind is not None:
             accepted = accept(kind, value)
             if accepted is None:
-                return self._mistyped(parameter, kind, argument, what)
+                return self._mistyped(parameter, kind, argument, context, what)
             value = accepted[0]
         return self._in_range(parameter, value, argument, context)
 
     def _mistyped(
-        self, parameter: Parameter, kind: ParameterType, argument: Argument, what: str
+        self,
+        parameter: Parameter,
+        kind: ParameterType,
+        argument: Argument,
+        context: Context,
+        what: str,
     ) -> Failed:
+        meant = _misspelt_type(parameter)
+        value = argument.value
+        if meant is not None and not isinstance(value, Failed) and accept(meant, value) is not None:
+            return self._not_a_type(parameter, meant, argument)
         found = f"{type_name(argument.value)} `{describe(argument.value)}`"
         message = f"`{parameter.name}` of {what} is {_article(kind)}, not the {found}"
-        return self._reporter.error(
-            TYPE, message, argument.place, related=_declared(parameter.span, argument.place.span)
-        )
+        related = _declared(parameter.span, argument.place.span)
+        helps = _unquoted(kind, argument.value) or _named(kind, argument, context)
+        return self._reporter.error(TYPE, message, argument.place, related=related, helps=helps)
+
+    def _not_a_type(self, parameter: Parameter, meant: ParameterType, argument: Argument) -> Failed:
+        """Reports a type that is misspelt, so that it was taken for a default."""
+        default = parameter.default
+        assert isinstance(default, Scalar)
+        message = f"`{default.text}` is no type, so it is the default of `{parameter.name}`"
+        given = describe(argument.value)
+        related = (Related(argument.place.span, f"the {type_name(argument.value)} `{given}`"),)
+        helps = (f"did you mean `{meant}`?",)
+        place = Place(default.span)
+        return self._reporter.error(TYPE, message, place, related=related, helps=helps)
 
     def _in_range(
         self, parameter: Parameter, value: Value, argument: Argument, context: Context
@@ -176,6 +205,36 @@ def _type_given(value: Value | Failed, context: Context) -> ParameterType | None
     if isinstance(value, Failed) or value is None:
         return None
     return type_of(value, lambda text: names_layer(text, context.file))
+
+
+def _unquoted(kind: ParameterType, value: object) -> tuple[str, ...]:
+    """The help for a number that quotes have made a text, or no help."""
+    if not isinstance(value, Text) or not _NUMBER.fullmatch(value):
+        return ()
+    number = float(value) if "." in value else int(value)
+    return () if accept(kind, number) is None else (f"write it without quotes: `{value}`",)
+
+
+def _named(kind: ParameterType, argument: Argument, context: Context) -> tuple[str, ...]:
+    """The help for the name of a value without its `$`, or no help."""
+    value, outside = argument.value, context.environment.outside
+    is_plain = isinstance(argument.tree, Scalar) and "$" not in argument.tree.text
+    if not isinstance(value, Text) or not is_plain or outside is None:
+        return ()
+    found = outside.environment.find(str(value))
+    inner = found[0] if found is not None else None
+    if inner is None or isinstance(inner, Failed) or accept(kind, inner) is None:
+        return ()
+    return (f"for the value of that name write `${value}`",)
+
+
+def _misspelt_type(parameter: Parameter) -> ParameterType | None:
+    """The type that the default of a parameter looks like, or None."""
+    default = parameter.default
+    if parameter.type is not None or not isinstance(default, Scalar) or default.is_quoted:
+        return None
+    near = nearest(default.text, ("int", "float", "bool", "str", "layer", "list"))
+    return parse_type(near) if near is not None else None
 
 
 def _is_number(value: object) -> TypeGuard[float]:

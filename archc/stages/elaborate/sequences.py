@@ -69,7 +69,7 @@ def _run_control(walk: Walk, tree: Mapping, context: Context, flow: Flow) -> Run
     """Runs a control item: its `do` is spliced into the sequence around it."""
     elements: list[Element] = []
     for body in control_bodies(walk, tree, context):
-        run = walk.sequence(body.tree, body.context, flow)
+        run = walk.sequence(body.tree, body.context, flow if body.is_known else FAILED)
         flow = run.flow if body.is_known else FAILED
         elements += run.elements
     return Run(flow, tuple(elements))

@@ -18,9 +18,9 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Element
 from archc.language.calculate import BOOL
 from archc.language.evaluate import Evaluator
-from archc.language.scope import Context, Environment, Flow, Named, Scope, origin_of
+from archc.language.scope import Context, Environment, Flow, Named, Scope, origin_of, where_written
 from archc.language.spec import Block, SpecFile
-from archc.language.tree import Entry, Scalar, Tree, is_name, kind_of, shown
+from archc.language.tree import Entry, Scalar, Sequence, Tree, is_name, kind_of, name_help, shown
 from archc.language.values import Argument, Text, describe, type_name
 from archc.stages.elaborate.builder import GraphBuilder, Typed
 from archc.stages.elaborate.parameters import Binder
@@ -143,8 +143,11 @@ class Walk(ABC):
             text = str(value)
             if is_name(text):
                 return text
+        if not context.is_certain and "$" in key.text:
+            context.scope.is_whole = False
+            return FAILED  # the condition that is not known may well be what keeps it right
         found = describe(value) if "$" in key.text else key.text
-        helps: tuple[str, ...] = ()
+        helps = name_help(found)
         if "." in found:
             helps = ("a dot stands between the names of a path, and in none",)
         elif not isinstance(value, str):
@@ -161,6 +164,9 @@ class Walk(ABC):
         found = "null" if value is None else f"the {type_name(value)} `{describe(value)}`"
         message = f"a condition is `true` or `false`, not {found}"
         helps = ("write `$(…)` around an expression",) if isinstance(value, Text) else ()
+        name = tree.text.removeprefix("$") if isinstance(tree, Scalar) else ""
+        if isinstance(value, int | float) and name.isidentifier():
+            helps = (f"compare it: `$({name} > 0)`",)
         return self.reporter.error(BOOL, message, context.place(tree.span), helps=helps)
 
     def count(self, tree: Tree, context: Context) -> int | Failed:
@@ -173,7 +179,11 @@ class Walk(ABC):
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= REPEAT_BOUND:
             return value
         message = f"`repeat` is a whole number from 0 to {REPEAT_BOUND}, not `{describe(value)}`"
-        return self.reporter.error(COUNT, message, context.place(tree.span))
+        found = context.environment.find(str(value)) if isinstance(value, Text) else None
+        is_name = found is not None and isinstance(found[0], int)
+        helps = (f"for the value of that name write `${value}`",) if is_name else ()
+        place = where_written(Argument(value, tree, context.place(tree.span)), context)
+        return self.reporter.error(COUNT, message, place, helps=helps)
 
     def path(self, argument: Argument, context: Context) -> tuple[str, Named] | Failed:
         """The full name and the layer that a path leads to, from where it was written."""
@@ -190,7 +200,9 @@ class Walk(ABC):
             value = Text(describe(value), context.origin)
         if not isinstance(value, Text):
             message = f"a path is the name of a layer, not {kind_of(argument.tree)}"
-            return self.reporter.error(WRONG_PATH, message, argument.place)
+            merge = "tensors meet in a merge, such as `{concat: [{from: a}, {from: b}]}`"
+            meet = (merge,) if isinstance(argument.tree, Sequence) else ()
+            return self.reporter.error(WRONG_PATH, message, argument.place, helps=meet)
         return self._look_up(
             value, origin_of(value).scope or context.scope, argument.place, context
         )
@@ -210,12 +222,16 @@ class Walk(ABC):
             return FAILED
         self._suggestions += 1
         is_shown = self._suggestions <= SUGGESTION_BOUND
-        helps = did_you_mean(path, scope.reachable()) if is_shown else ()
+        known = scope.reachable() if is_shown else []
+        helps = did_you_mean(path, known)
+        if not helps and scope.names and known:
+            helps = (f"the last layer above is `{_last(scope)}`",) if _last(scope) else ()
         message = f"no layer above is called `{shown(path)}`"
         if any(outer.descend(path.split(".")) is not None for outer in scope.outwards()):
             message = f"`{shown(path)}` is still being computed here, so nothing can start from it"
             helps = ("`input` is the tensor that enters a block",)
-        return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps)
+        cause = ("path", path, scope)
+        return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps, cause=cause)
 
     def flow_at(self, tree: Tree, context: Context) -> Flow:
         """The output of the layer that a path leads to."""
@@ -241,6 +257,12 @@ class Walk(ABC):
         return self.reporter.error(rule, message, place)
 
 
+def _last(scope: Scope) -> str:
+    """The name of the last layer of a scope that is computed; empty where there is none."""
+    computed = (name for name, named in scope.names.items() if named.flow is not None)
+    return next(reversed(list(computed)), "")
+
+
 Carried: TypeAlias = tuple[tuple[str | None, Argument], ...]
 """The arguments that a layer value brings along; the principal one under None."""
 
@@ -258,6 +280,7 @@ class LayerUse:
         arguments: the named arguments that are written.
         carried: the arguments that a layer value brings along.
         overrides: the arguments of a first copy, which come before the others.
+        tree: the scalar that named the op.
     """
 
     op: Text
@@ -268,6 +291,7 @@ class LayerUse:
     arguments: tuple[Entry, ...]
     carried: Carried = ()
     overrides: tuple[Entry, ...] = ()
+    tree: Scalar | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from archc.weights.byte_reader import TOO_LARGE
 from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.hdf5.lookup3 import lookup3
 from archc.weights.hdf5.refusal import malformed
-from archc.weights.refusal import TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, TRUNCATED, CheckpointError
 
 MAX_METADATA_BYTES = 16_000_000
 """Bytes of a file that are read as structure: a layer takes two to three thousand."""
@@ -116,7 +116,7 @@ class Image:
             raise CheckpointError(
                 TRUNCATED,
                 f"{what} takes bytes {address} to {address + size}, but the file has {self.size}",
-                helps=["copy or download the file again"],
+                helps=[AGAIN],
             )
         return self.begin + address
 

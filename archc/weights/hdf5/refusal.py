@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from archc.diagnostics.diagnostic import Rule
-from archc.weights.refusal import CheckpointError
+from archc.weights.refusal import AGAIN, CheckpointError
 
 MALFORMED_HDF5 = Rule(
     "weights/malformed-hdf5",
@@ -31,7 +31,7 @@ _COPY = "write the arrays again with `h5py`, into a file of their own"
 
 def malformed(message: str) -> CheckpointError:
     """The refusal of a file that contradicts itself."""
-    return CheckpointError(MALFORMED_HDF5, message)
+    return CheckpointError(MALFORMED_HDF5, message, helps=[f"{AGAIN}, or save it again with Keras"])
 
 
 def unsupported(message: str, *, helps: Iterable[str] = (_COPY,)) -> CheckpointError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from archc.weights.checkpoint_file import CheckpointFile
 from archc.weights.hdf5.image import CHECKSUM_BYTES, Fields, Image, without_checksum
 from archc.weights.hdf5.refusal import malformed, unsupported
-from archc.weights.refusal import TRUNCATED, CheckpointError
+from archc.weights.refusal import AGAIN, TRUNCATED, CheckpointError
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -70,5 +70,5 @@ def _set_end(image: Image, base: int | None, end: int | None) -> None:
         raise malformed(f"the superblock lies at byte 0, but names {base} as its address")
     if end is None or end > image.size:
         message = f"the file has {image.size} bytes, but its superblock declares {end}"
-        raise CheckpointError(TRUNCATED, message, helps=["copy or download the file again"])
+        raise CheckpointError(TRUNCATED, message, helps=[AGAIN])
     image.size = end

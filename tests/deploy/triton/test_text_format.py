@@ -31,7 +31,7 @@ def read(text: str) -> Group:
     [
         ('name: "a\n', "syntax", 1, 7, "a string does not end on its line"),
         ("name 'a'", "syntax", 1, 6, "`'a'` stands where `:` or `{` belongs"),
-        ("input {\n  name: 'a'\n", "syntax", 2, 11, "the text ends where the name of a field or"),
+        ("input {\n  name: 'a'\n", "syntax", 2, 11, "the text ends where the name of a field, or"),
         ("input [ { } { } ]", "syntax", 1, 13, "`{` stands where `,` or `]` belongs"),
         ("max_batch_size: 8 // eight", "syntax", 1, 19, "`/` stands where the name of a field"),
         ("max_batch_size 8", "syntax", 1, 16, "`8` stands where `:` or `{` belongs"),

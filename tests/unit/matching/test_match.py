@@ -228,6 +228,26 @@ def test_names_that_are_shifted_by_a_number_are_not_taken_for_the_same(first: in
     assert bound_layers(plan) == names
 
 
+def test_the_same_names_in_another_numbering_are_not_taken_for_the_same() -> None:
+    """As in files of Keras that say no names: numbers go by depth, not as layers were made."""
+    graph = graph_of("""
+input: {image: {shape: [8, 16, 16]}}
+layers:
+  conv2d_1: {conv: 8, kernel: 3, padding: 1, from: image}
+  conv2d_2: {conv: 8, kernel: 1, from: image}
+  conv2d_3: {conv: 5, kernel: 1, from: image}
+  conv2d_4: {conv: 8, kernel: 3, padding: 1, from: image}
+  join: {concat: [{from: conv2d_1}, {from: conv2d_2}, {from: conv2d_3}, {from: conv2d_4}]}
+""")
+    there = ["conv2d_4", "conv2d_3", "conv2d_2", "conv2d_1"]
+    names = called(layers_of(graph), there)
+    for tensors in (file_of(graph, names), sorted_file(file_of(graph, names))):
+        plan = plan_of(graph, tensors)
+        assert wrong(plan, names) == []
+        assert set(bound_layers(plan)) == {"conv2d_2", "conv2d_3"}
+        assert "have other numbers than the network's" in plan.choices[0].reason
+
+
 def test_two_layers_of_one_form_that_changed_places_are_not_bound_in_silence() -> None:
     graph = graph_of(CHAIN)
     tensors = file_of(graph, called(layers_of(graph), ["bee", "ape", "cat"]))

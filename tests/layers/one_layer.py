@@ -75,6 +75,7 @@ class RecordingCheck(Check):
         branch: int | None = None,
         label: str = "",
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
     ) -> Failed:
@@ -119,6 +120,7 @@ class RecordingCheck(Check):
         at: str | None = None,
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
+        axis: int | None = None,
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         verdict = domain.equal(a, b, self.admitted)

@@ -22,9 +22,6 @@ from tests.zoo.keras.network import Network
 if TYPE_CHECKING:
     import keras
 
-CALIBRATION_SIZE = 160
-"""At most; on much smaller maps padding reaches too large a part of the statistics."""
-
 BRANCH_SCALE = 0.25
 """How loud a residual branch is beside its shortcut; deep networks of equals amplify rounding."""
 
@@ -39,20 +36,21 @@ GATES = ("squeeze_excite", "_se_")
 
 
 def reference_model(network: Network, seed: int) -> keras.Model:
-    """The reference network at a small size, with seeded weights.
+    """The reference network at its default size, with seeded weights.
 
     Random data goes through once. Each kernel is scaled on the way so that activations stay of
     order one at every depth, and batch norms take the statistics of that data, moved off them, so
-    that a build which ignores any of them is wrong.
+    that a build which ignores any of them is wrong. The data are of the default size: padding
+    reaches less of larger maps, where activations would grow from layer to layer, and in deep
+    networks rounding with them until no two implementations agree.
     """
-    size = network.size if network.is_fixed_size else min(network.size, CALIBRATION_SIZE)
-    model = bare_model(network, (size, size))
+    default = (network.size, network.size)
+    model = bare_model(network, default)
     drawn = _Calibration(np.random.default_rng(seed))
     with ExitStack() as wrapped:
         for layer in model.layers:
             wrapped.enter_context(drawn.wrap(layer))
-        answers(model, draw_image(network, (size, size), batch=2, seed=seed))
-    default = (network.size, network.size)
+        answers(model, draw_image(network, default, batch=2, seed=seed))
     image = draw_image(network, default, batch=1, seed=seed + 1)
     logits = _logits(resized(model, network, default), image)
     kernel = [weight for weight in model.trainable_weights if weight.name == "kernel"][-1]

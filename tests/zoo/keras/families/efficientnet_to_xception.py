@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from tests.zoo.keras.network import Network
 
-_EFFICIENTNET = {0: 224, 1: 240, 2: 260, 3: 300, 4: 380, 5: 456, 6: 528}
-_EFFICIENTNET_V2 = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480}
+_EFFICIENTNET = {0: 224, 1: 240, 2: 260, 3: 300, 4: 380, 5: 456, 6: 528, 7: 600}
+_EFFICIENTNET_V2 = {
+    "b0": 224, "b1": 240, "b2": 260, "b3": 300, "s": 384, "m": 480, "l": 480,
+}  # fmt: skip
 
 
 def _efficientnet(number: int, **more: object) -> Network:

@@ -16,16 +16,22 @@ from archc.version import __version__
 _COMMANDS = {
     "list": "list_specs",
     "validate": "validate",
+    "explain": "explain",
+    "fmt": "fmt",
+    "schema": "schema",
     "build": "build",
     "summary": "summary",
     "expand": "expand",
     "run": "run",
     "verify": "verify",
+    "bench": "bench",
+    "profile": "profile",
     "weights": "weights",
     "score": "score",
     "deploy": "deploy",
     "serve": "serve",
     "call": "call",
+    "lsp": "lsp",
 }
 """The module of each command, in the order of the help."""
 

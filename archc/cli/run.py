@@ -95,12 +95,13 @@ def preprocess_of(model: Model) -> Preprocess:
     shape = model.inputs[0].shape if model.inputs else ()
     sizes = tuple(size for size in shape[1:] if isinstance(size, int))
     resize = (sizes[0], sizes[1]) if len(sizes) == 2 else None
-    say(
-        "warning",
-        "the model records no preprocessing: images are "
-        + (f"resized to {sizes[0]} × {sizes[1]}, " if resize else "")
-        + "scaled to 0 to 1",
-    )
+    if len(model.inputs) == 1:
+        say(
+            "warning",
+            "the model records no preprocessing: images are "
+            + (f"resized to {sizes[0]} × {sizes[1]}, " if resize else "")
+            + "scaled to 0 to 1",
+        )
     is_gray = shape[:1] == (1,)
     return Preprocess(resize=resize, color="gray" if is_gray else "rgb")
 
@@ -118,7 +119,8 @@ def _classes(
     if len(model.inputs) != 1:
         names = ", ".join(f"`{entry.name}`" for entry in model.inputs)
         message = f"the model has {len(model.inputs)} inputs: {names}"
-        return reporter.error(NOT_ONE_INPUT, message, place)
+        helps = ("feed it from a program: `archc.session(MODEL).run(None, {…})`",)
+        return reporter.error(NOT_ONE_INPUT, message, place, helps=helps)
     target = model.inputs[0]
     tensor = to_tensor(image, steps, target, reporter)
     if isinstance(tensor, Failed):
@@ -131,7 +133,8 @@ def _classes(
     if not is_class_scores(scores):
         shape = ", ".join(map(str, scores.shape))
         message = f"the output `{name}` is ({shape}), which is no list of class scores"
-        return reporter.error(NO_CLASSES, message, place)
+        help_ = f"keep it as features: `archc score MODEL IMAGES --features {name} -o FILE.parquet`"
+        return reporter.error(NO_CLASSES, message, place, helps=(help_,))
     return top_k(
         scores[0], count, model.record.labels, is_probability=name in model.record.probabilities
     )

@@ -146,8 +146,7 @@ def _unfolded(model: ModelDef, layer: str) -> tuple[str, ...]:
 
 
 def _is_folded(model: ModelDef, layer: str) -> bool:
-    folded = parse_metadata(model.metadata).folded
-    return layer in folded or any(layer in layers for layers in folded.values())
+    return any(layer in step[:2] for step in parse_metadata(model.metadata).folded)
 
 
 def _last_layers(model: ModelDef) -> tuple[str, ...]:

@@ -186,13 +186,13 @@ class _Rows:
         self._brackets += (kind is Kind.OPEN) - (kind is Kind.CLOSE)
         row.pieces.append(piece)
         if isinstance(token, yaml.ScalarToken) and token.style in ("|", ">"):
-            self._body(piece, start)
+            self._body(piece, token)
         elif isinstance(token, yaml.ScalarToken) and token.style in ("'", '"'):
             piece.value = token.value
 
-    def _body(self, piece: Piece, start: int) -> None:
+    def _body(self, piece: Piece, token: yaml.Token) -> None:
         """Takes the lines of a block scalar, which begin below its header."""
-        header = _HEADER.match(self._text, start)
+        header = _HEADER.match(self._text, token.start_mark.index)
         assert header is not None
         piece.text, self._end = header.group(), header.end()
         digit = next((c for c in piece.text if c.isdigit()), "")
@@ -201,7 +201,9 @@ class _Rows:
         comment = self._text[self._end : line_end if line_end >= 0 else None]
         if comment.strip():
             self._comment(comment)
-        lines = self._text[line_end + 1 :].split("\n") if line_end >= 0 else []
+        behind = self._text.find("\n", token.end_mark.index)
+        rest = self._text[line_end + 1 : behind + 1 if behind >= 0 else None]
+        lines = rest.split("\n") if line_end >= 0 else []
         parent = next((c for b, c in reversed(self._blocks) if b is not _Block.DASHES), -1)
         indent = max(parent, 0) + piece.step if digit else _indent_of(lines, parent + 1)
         if lines and not lines[-1]:

@@ -18,6 +18,7 @@ from archc.graph.weight import Weight
 from archc.shapes.domain import Domains
 from archc.shapes.size import Size
 from archc.shapes.tensor_type import TensorType
+from archc.shapes.window import Window
 
 Features: TypeAlias = Literal["kept", "chained", "new", "mixed"]
 """What a layer does to flat features; see `Layer`."""
@@ -89,11 +90,13 @@ class Check(Protocol):
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
         axis: int | None = None,
+        helps: Iterable[str] = (),
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         """Demands a = b for every admitted input; the error says where they would be equal.
 
-        `also` holds pairs that have to be equal too, so that the help mends all of them at once.
+        `helps` stand where no condition on the input would help. `also` holds pairs that have to be
+        equal too, so that the help mends all of them at once.
         """
 
 
@@ -145,6 +148,11 @@ class Layer(BaseModel, ABC):
 
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:  # noqa: ARG002
         """How the receptive field grows here; None leaves it as it is."""
+        return None
+
+    @property
+    def sliding(self) -> tuple[Window, Window] | None:
+        """The windows that slide along height and width, where the layer has such."""
         return None
 
     @abstractmethod

@@ -20,6 +20,7 @@ from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
 from archc.language.calculate import UnknownValue, calculate
 from archc.language.expression import Mistake
 from archc.language.expression_reader import read_template
+from archc.language.other_words import is_given_by_input, meant_argument
 from archc.language.scope import Context, distrust, where_written
 from archc.language.spec import SpecFile, unknown_cause
 from archc.language.tree import Scalar, Tree
@@ -106,7 +107,12 @@ def unknown_arguments(
     for name, argument in arguments.items():
         if name not in names:
             helps = did_you_mean(name, (*names, *beside))
-            if name in beside:
+            meant = meant_argument(name, names)
+            if meant is not None:
+                helps = (f"did you mean `{meant}`?",)
+            elif is_given_by_input(name) and not helps:
+                helps = ("leave it out: it follows from what comes in",)
+            elif name in beside:
                 helps = (f"`{name}` is no argument: it stands beside the op, not among those",)
             elif not helps:
                 listed = ", ".join(f"`{n}`" for n in names)
@@ -194,6 +200,8 @@ class _Misfits:
                 return did_you_mean(value, options)
             if _INT.fullmatch(value) and _fits(self.model, name, int(value)):
                 return (f"write it without quotes: `{name}: {value}`",)
+        elif isinstance(value, int | float) and _fits(self.model, name, (value,)):
+            return (f"write a list: `{name}: [{describe(value)}]`",)
         elif isinstance(value, int | float) and not abs(value) <= LARGEST_SHOWN:
             return ("it must be a finite number, and no larger than a network needs",)
         elif isinstance(value, Form):

@@ -18,6 +18,17 @@ DOLLAR = Rule(
     "`$` stands only before a name that is the whole value, before `(`, or doubled",
 )
 
+TOO_LONG = Rule(
+    "expression/too-long",
+    "an expression, or a text with expressions, is too long",
+    "every spec is answered quickly, and a long formula is read by nobody",
+)
+TOO_DEEP = Rule(
+    "expression/too-deep",
+    "an expression nests too deeply",
+    "expressions are read and evaluated level by level, which takes stack",
+)
+
 
 class Mistake(Exception):  # noqa: N818 - a mistake of the user's, turned into a diagnostic
     """A mistake within a scalar: its rule, its message, and the characters at fault.

@@ -14,6 +14,8 @@ from typing import NoReturn
 from archc.language.expression import (
     DOLLAR,
     SYNTAX,
+    TOO_DEEP,
+    TOO_LONG,
     Attribute,
     Binary,
     Call,
@@ -68,7 +70,7 @@ def read_template(text: str) -> Template | Mistake:
 def _template(text: str) -> Template:
     if len(text) > TEXT_BOUND:
         message = f"a text with expressions has at most {TEXT_BOUND} characters"
-        raise Mistake(SYNTAX, message, 0, len(text))
+        raise Mistake(TOO_LONG, message, 0, len(text))
     short = _NAME.match(text)
     if short:
         return (_short(short),)
@@ -127,7 +129,7 @@ def _short(match: re.Match[str]) -> Expression:
     position = match.end(1)
     parts = match[2].split(".")[1:]
     if len(parts) >= DEPTH_BOUND or len(max(parts, default="", key=len)) > DIGITS_BOUND:
-        raise Mistake(SYNTAX, "this name of an element is too long", 0, match.end())
+        raise Mistake(TOO_LONG, "this name of an element is too long", 0, match.end())
     for part in parts:
         start, position = position, position + 1 + len(part)
         if part.isdigit():
@@ -181,7 +183,7 @@ class _Parser:
     def __init__(self, text: str, start: int, end: int) -> None:
         if end - start > LENGTH_BOUND:
             message = f"an expression has at most {LENGTH_BOUND} characters"
-            raise Mistake(SYNTAX, message, start, end)
+            raise Mistake(TOO_LONG, message, start, end, ("name its parts with `let`",))
         self._tokens = _tokens(text, start, end)
         self._position = 0
         self._depth = 0
@@ -225,8 +227,9 @@ class _Parser:
         self._fail(f"`{found}` was not expected here", helps)
 
     def _fail_deep(self) -> NoReturn:
-        help_text = "name its parts with `let`"
-        self._fail(f"an expression nests at most {DEPTH_BOUND} levels deep", (help_text,))
+        message = f"an expression nests at most {DEPTH_BOUND} levels deep"
+        helps = ("name its parts with `let`",)
+        raise Mistake(TOO_DEEP, message, self._next.start, self._next.end, helps)
 
     def _expression(self) -> Expression:
         then = self._binary(1)
@@ -359,7 +362,7 @@ def _number(token: _Token) -> Literal:
         return Literal(float(token.text), token.start, token.end)
     if len(token.text) > DIGITS_BOUND:
         message = f"a number has at most {DIGITS_BOUND} digits"
-        raise Mistake(SYNTAX, message, token.start, token.end)
+        raise Mistake(TOO_LONG, message, token.start, token.end)
     return Literal(int(token.text), token.start, token.end)
 
 

@@ -110,6 +110,11 @@ class Conv(Layer):
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
         return reach_of(_windows(self))
 
+    @property
+    @override
+    def sliding(self) -> Windows | None:
+        return _windows(self)
+
     @override
     def lower(
         self,
@@ -201,6 +206,11 @@ class DepthwiseConv(Layer):
     @override
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
         return reach_of(_windows(self))
+
+    @property
+    @override
+    def sliding(self) -> Windows | None:
+        return _windows(self)
 
     @override
     def lower(

@@ -154,7 +154,7 @@ class _Merge(Layer):
         labels = _labels(inputs, so_far.branch, new.branch)
         failed = check.equal(
             so_far.size, new.size, SIZES, message, branch=new.branch, branch_labels=labels,
-            axis=axis, also=rest,
+            axis=axis, helps=_projection(inputs, so_far, new, axis), also=rest,
         )  # fmt: skip
         return failed or so_far
 
@@ -165,6 +165,16 @@ def _like_most(inputs: tuple[TensorType, ...], along: int | None) -> int:
     if all(kind == kinds[0] for kind in kinds):
         return 0
     return max(range(len(kinds)), key=lambda i: (kinds.count(kinds[i]), -i))
+
+
+def _projection(
+    inputs: tuple[TensorType, ...], so_far: _Joined, new: _Joined, axis: int
+) -> tuple[str, ...]:
+    """The help for branches of different channels: a convolution that makes them equal."""
+    if not inputs[new.branch].is_image or axis > 0:
+        return ()
+    layer = f"{{conv: {so_far.size}, kernel: 1}}"
+    return (f"make their channels equal, or end branch {new.branch} with `{layer}`",)
 
 
 def _labels(inputs: tuple[TensorType, ...], *branches: int) -> dict[int, str]:

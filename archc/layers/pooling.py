@@ -86,6 +86,11 @@ class MaxPool(Layer):
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
         return reach_of(self._windows)
 
+    @property
+    @override
+    def sliding(self) -> Windows | None:
+        return self._windows
+
     @override
     def lower(
         self,
@@ -151,6 +156,11 @@ class AvgPool(Layer):
     @override
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
         return reach_of(self._windows)
+
+    @property
+    @override
+    def sliding(self) -> Windows | None:
+        return self._windows
 
     @override
     def lower(

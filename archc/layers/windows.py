@@ -79,6 +79,8 @@ def needs_fit(over: Windows, x: TensorType, check: Check, *, at: str = "kernel")
 
 
 def _fits(window: Window, n: Size, lines: str, check: Check, at: str) -> Failed | None:
+    if isinstance(n, int) and n >= 1 and _comes_out(window, n):
+        return None
     covers = f"the window covers {window.extent} {lines}"
     if window.dilation > 1 and window.kernel > 1:
         covers += f" ({window.dilation}·({window.kernel} − 1) + 1)"
@@ -90,13 +92,25 @@ def _fits(window: Window, n: Size, lines: str, check: Check, at: str) -> Failed 
     if window.same:
         return check.at_least(n, 1, WINDOW_TOO_LARGE, f"{covers}, but {has}", at=at)
     if not window.ceil:
+        notes = [f"{lines}: {window.arithmetic(n)}"] if isinstance(n, int) else []
         return check.at_least(
-            padded, window.extent, WINDOW_TOO_LARGE, f"{covers}, but {has}", at=at, helps=helps
-        )
+            padded, window.extent, WINDOW_TOO_LARGE, f"{covers}, but {has}", at=at, notes=notes,
+            helps=helps,
+        )  # fmt: skip
     message = f"{covers}, but {has}, so no {lines} come out"
     return check.at_least(n, 1, WINDOW_TOO_LARGE, message, at=at) or check.at_least(
         window.output(n), 1, WINDOW_TOO_LARGE, message, at=at, helps=helps
     )
+
+
+def _comes_out(window: Window, n: int) -> bool:
+    """Whether a window finds its place in an input of a known size."""
+    if window.same:
+        return True
+    if not window.ceil:
+        return n + window.before + window.after >= window.extent
+    out = window.output(n)
+    return isinstance(out, int) and out >= 1
 
 
 def known_pads(over: Windows, x: TensorType, domains: Domains) -> list[int] | None:

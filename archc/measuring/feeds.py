@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -100,14 +101,20 @@ def _settled(
                 )
             found.append(sizes[size])
         elif admitted is None and not model.record.is_from_archc:
-            option = f"--size '{shown(size)}=224'"
             return reporter.error(
                 OPEN_SIZE,
                 f"the model does not say which `{shown(size)}` of `{shown(entry.name)}` it is "
                 "used at",
                 file_place(str(model.path)),
-                helps=(f"say it: `{option}`",),
+                helps=(f"say it, for example `{_options(model, sizes)}`",),
             )
         else:
             found.append((admitted or Admitted()).sample)
     return replace(entry, shape=tuple(found))
+
+
+def _options(model: Model, sizes: Mapping[str, int]) -> str:
+    """The options that settle every open size of a model."""
+    names = [s for entry in model.inputs for s in entry.shape if isinstance(s, str)]
+    settled = {name: sizes.get(name, 224) for name in names}
+    return " ".join(f"--size {shlex.quote(f'{shown(n)}={size}')}" for n, size in settled.items())

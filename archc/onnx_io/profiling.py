@@ -83,6 +83,8 @@ def profile_kernels(
     if optimized is None:
         off = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.graph_optimization_level = off
+        # The profile does not know the shapes of weights that were packed.
+        options.add_session_config_entry("session.disable_prepacking", "1")
     else:
         options.optimized_model_filepath = str(optimized)
         entry = "session.optimized_model_external_initializers_file_name"

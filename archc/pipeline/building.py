@@ -279,7 +279,7 @@ def for_inference(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
     from archc.runtime.metadata import ModelRecord, format_metadata
 
     found = rewrite(model, keep)
-    record = format_metadata(ModelRecord(folded=found.folded))
+    record = format_metadata(ModelRecord(folded=found.steps))
     return found._replace(model=replace(found.model, metadata={**model.metadata, **record}))
 
 
@@ -306,9 +306,7 @@ def write_lowered(
         raise
     except OutOfRangeError as error:
         message = f"`{shown(error.name)}` has numbers that float16 does not hold"
-        return reporter.error(
-            OUT_OF_RANGE, message, place, helps=("build the network in float32",)
-        )
+        return reporter.error(OUT_OF_RANGE, message, place, helps=("build the network in float32",))
     except OSError as error:
         if checkpoint_path is not None and error.filename == checkpoint_path:
             from archc.weights.readers import report_unreadable

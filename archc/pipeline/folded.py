@@ -22,12 +22,11 @@ def check_unfolded(record: ModelRecord, path: str, reporter: Reporter) -> Failed
     """
     if not record.folded:
         return None
-    into, (layer, *_) = next(iter(record.folded.items()))
-    count = sum(map(len, record.folded.values()))
+    first, count = record.folded[0], len(record.folded)
     layers = "1 layer of the model is" if count == 1 else f"{count} layers of the model are"
     return reporter.error(
         FOLDED,
-        f"{layers} folded into others, such as `{layer}` into `{into}`",
+        f"{layers} folded into others, such as `{first.layer}` into `{first.into}`",
         nowhere(path),
         helps=("build the model with `-O0`, which keeps every weight under its name",),
     )

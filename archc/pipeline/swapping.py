@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.errors import InternalError
@@ -22,13 +23,14 @@ from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.model_file import open_model_file
 from archc.onnx_io.reader import read_metadata
 from archc.onnx_io.writer import Progress, WriteResult, write_model
-from archc.pipeline.folded import check_unfolded
 from archc.runtime.metadata import DIGEST_KEY, PREFIX, ModelRecord, parse_metadata
 from archc.weights import onnx_source
 from archc.weights.checkpoint import Checkpoint, file_place
 from archc.weights.convert import report_unread
+from archc.weights.fold_step import FoldStep, refolded, wanted_by
 from archc.weights.onnx_source import model_weights, stored_weight
 from archc.weights.readers import open_checkpoint
+from archc.weights.refusal import CheckpointError
 from archc.weights.shown import shown
 from archc.weights.stored_values import TensorReadError, stored_bytes
 
@@ -37,6 +39,12 @@ MISMATCH = Rule(
     "a file does not hold the weights that a model has",
     "Without its spec nothing says how other names or sizes would fit: they must be the same, and "
     "the element types as well, so that the model stays what it is.",
+)
+
+EIGHT_BITS = Rule(
+    "swap/eight-bits",
+    "other weights are to go into a model in eight bits",
+    "Its scales were chosen for the weights that it has, and would round others badly.",
 )
 
 _LISTED = 20
@@ -95,7 +103,7 @@ def swap_weights(
     """A model written with other weights; on a mistake the target is as it was.
 
     Reports:
-        weights/folded; swap/mismatch once, listing all that does not fit; build/output,
+        swap/eight-bits; swap/mismatch once, listing all that does not fit; build/output,
         build/too-large; and what the readers of models and of checkpoints report.
     """
     opened = open_model_file(model, reporter)
@@ -103,8 +111,8 @@ def swap_weights(
         return FAILED
     with opened:
         record = parse_metadata(opened.model.metadata)
-        if isinstance(check_unfolded(record, str(model), reporter), Failed):
-            return FAILED
+        if record.precision is not None and record.precision.kind == "int8":
+            return _in_eight_bits(model, reporter)
         checkpoint = open_checkpoint(weights, reporter)
         if isinstance(checkpoint, Failed):
             return FAILED
@@ -119,7 +127,7 @@ def swap_weights(
             written = _write(swapped, target, checkpoint.path, external, reporter, progress)
     if isinstance(written, Failed):
         return FAILED
-    count = len(model_weights(opened.model)[0]) - len(kept)
+    count = len(_wanted(opened.model, record.folded)) - len(kept)
     return SwapResult(
         target, written.external_path, written.bytes_written, written.weights_digest, count,
         (*checkpoint.notes, *notes),
@@ -130,9 +138,11 @@ def _kept(
     model: ModelDef, checkpoint: Checkpoint, options: SwapOptions, reporter: Reporter
 ) -> frozenset[str] | Failed:
     """The weights that stay, once all others are known to fit."""
-    wanted = {weight.name: weight for weight in model_weights(model)[0]}
+    steps = parse_metadata(model.metadata).folded
+    wanted = _wanted(model, steps)
     missing = [name for name in wanted if name not in checkpoint.tensors]
-    kept = frozenset(name for name in missing if _matches(name, options.keep))
+    folded = {name for step in steps for name in (step.kernel, step.bias, *step.vectors)}
+    kept = frozenset(n for n in missing if n not in folded and _matches(n, options.keep))
     extra = [
         name
         for name in checkpoint.tensors
@@ -153,23 +163,41 @@ def _kept(
     return kept
 
 
+class _Wanted(NamedTuple):
+    dtype: str
+    dims: tuple[int, ...]
+
+
+def _wanted(model: ModelDef, steps: Sequence[FoldStep]) -> dict[str, _Wanted]:
+    """The weights that a checkpoint must have, those that are folded into others included."""
+    weights = {weight.name: weight for weight in model_weights(model)[0]}
+    changed = {name for step in steps for name in (step.kernel, step.bias)}
+    dims = {name: weight.dims for name, weight in weights.items()}
+    folded = {
+        name: _Wanted(weights[steps[0].kernel].dtype.value, sizes)
+        for name, sizes in (wanted_by(steps, dims) if steps else {}).items()
+    }
+    plain = {n: _Wanted(w.dtype.value, w.dims) for n, w in weights.items() if n not in changed}
+    return {**plain, **folded}
+
+
 def _matches(name: str, patterns: Sequence[Pattern]) -> bool:
     return any(pattern.fullmatch(name) is not None for pattern in patterns)
 
 
 def _unlike(
-    wanted: Mapping[str, InitializerDef], checkpoint: Checkpoint
+    wanted: Mapping[str, _Wanted], checkpoint: Checkpoint
 ) -> Mapping[str, Sequence[str]]:
     lines: dict[str, list[str]] = {_SIZES: [], _TYPE: []}
     for name, weight in wanted.items():
         source = checkpoint.tensors.get(name)
         if source is None:
             continue
-        if tuple(source.shape) != weight.dims or source.dtype != weight.dtype.value:
+        if tuple(source.shape) != weight.dims or source.dtype != weight.dtype:
             what = _TYPE if tuple(source.shape) == weight.dims else _SIZES
             lines[what].append(
                 f"`{shown(name)}` is {source.dtype} {list(source.shape)} in the file, "
-                f"the model has {weight.dtype.value} {list(weight.dims)}"
+                f"the model has {weight.dtype} {list(weight.dims)}"
             )
     return lines
 
@@ -200,11 +228,19 @@ def _swapped(
     model: ModelDef, checkpoint: Checkpoint, kept: frozenset[str]
 ) -> tuple[ModelDef, tuple[str, ...]]:
     """The model with its new weights, and notes on its properties."""
-    names = {weight.name for weight in model_weights(model)[0]}
-    initializers = tuple(
-        _new(i, checkpoint, is_kept=i.name in kept) if i.name in names else i
-        for i in model.initializers
-    )
+    weights = {weight.name: weight for weight in model_weights(model)[0]}
+    steps = parse_metadata(model.metadata).folded
+    folded: Mapping[str, WeightSource] = {}
+    if steps:
+        sources = {name: _Converted(source) for name, source in checkpoint.tensors.items()}
+        folded = refolded(steps, sources, {name: w.dims for name, w in weights.items()})
+
+    def new(old: InitializerDef) -> InitializerDef:
+        if old.name in folded:
+            return replace(old, source=folded[old.name], encoded=None)
+        return _new(old, checkpoint, is_kept=old.name in kept) if old.name in weights else old
+
+    initializers = tuple(map(new, model.initializers))
     metadata, notes = _properties(model.metadata, checkpoint, has_kept=bool(kept))
     if kept:
         notes += (f"{len(kept)} tensors of the model stay as they were",)
@@ -235,6 +271,36 @@ class _Read:
         if dtype != self.dtype:
             raise InternalError(f"{self.dtype} elements are asked for as {dtype}")
         yield from stored_bytes(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Converted:
+    """A source that is folded, in any type, whose failures are not those of the writing."""
+
+    source: WeightSource
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.source.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.source.dtype
+
+    def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
+        try:
+            yield from self.source.chunks(dtype)
+        except (OSError, CheckpointError) as error:
+            raise TensorReadError(error) from error
+
+
+def _in_eight_bits(model: Path, reporter: Reporter) -> Failed:
+    return reporter.error(
+        EIGHT_BITS,
+        "the model computes in eight bits, whose scales were chosen for the weights that it has",
+        nowhere(str(model)),
+        helps=("build it with the new weights: `archc build SPEC --precision int8`",),
+    )
 
 
 def _properties(

@@ -17,7 +17,8 @@ import numpy as np
 from archc.diagnostics.errors import InternalError
 from archc.onnx_io.constants import pack
 from archc.onnx_io.model import InitializerDef, ModelDef, NodeDef, OtherType
-from archc.quantization.ranges import Numbers, Scale
+from archc.quantization.ramps import top_level
+from archc.quantization.ranges import LEVELS, Numbers, Scale
 from archc.quantization.rounded_kernel import RoundedKernel, rounded_kernel
 from archc.quantization.units import Unit, rounded_values
 from archc.shapes.tensor_type import DType
@@ -73,13 +74,27 @@ class _Emission:
         for node in self._model.nodes:
             if node.outputs[0] not in clamped:
                 self._add(node)
-        used = dict.fromkeys(name for node in self._nodes for name in node.inputs)
+        nodes = self._needed()
+        used = dict.fromkeys(name for node in nodes for name in node.inputs)
         known = {**self._old, **self._new}
         initializers = tuple(known[name] for name in used if name in known)
-        return replace(self._model, nodes=tuple(self._nodes), initializers=initializers)
+        return replace(self._model, nodes=nodes, initializers=initializers)
+
+    def _needed(self) -> tuple[NodeDef, ...]:
+        """The nodes without those that give back in float what only bytes are taken of."""
+        needed = {output.name for output in self._model.outputs}
+        nodes = []
+        for node in reversed(self._nodes):
+            if needed.intersection(node.outputs):
+                needed.update(node.inputs)
+                nodes.append(node)
+        return tuple(reversed(nodes))
 
     def _add(self, node: NodeDef) -> None:
         unit = self._units.get(node.outputs[0])
+        if unit is not None and unit.kind == "ramp":
+            self._ramp(unit)
+            return
         inputs = [self._restored.get(name, name) for name in node.inputs]
         outputs = node.outputs
         if unit is not None and unit.kind == "kernel" and unit.inputs[0] in self._shared:
@@ -89,6 +104,27 @@ class _Emission:
         self._nodes.append(replace(node, inputs=tuple(inputs), outputs=outputs))
         for value in outputs:
             self._round(value)
+
+    def _ramp(self, unit: Unit) -> None:
+        """Writes an operator as its input's bytes, cut off and read as numbers from 0 to 1."""
+        value, output = unit.inputs[0], unit.node.outputs[0]
+        cut, gate = f"{output}/ramp/quantized", f"{output}/ramp"
+        small, top = f"{value}/quantized", top_level(self._rounding.scales[self._shared[value]])
+        if top < LEVELS:
+            most = self._constant(f"{cut}/max", top, DType.UINT8)
+            self._nodes.append(NodeDef("Clip", cut, (small, "", most), (cut,)))
+            small = cut
+        numbers = (
+            self._constant(f"{gate}/scale", 1 / top, DType.FLOAT32),
+            self._constant(f"{gate}/zero_point", 0, DType.UINT8),
+        )
+        self._nodes.append(NodeDef("DequantizeLinear", gate, (small, *numbers), (gate,)))
+        if unit.node.op_type == "HardSigmoid":
+            self._restored[output] = gate
+            return
+        product = (self._restored[value], gate)
+        self._nodes.append(NodeDef("Mul", unit.name, product, (output,)))
+        self._round(output)
 
     def _round(self, value: str) -> None:
         """Writes the pair of a value, where it is rounded."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from archc.onnx_io.model import ModelDef
@@ -10,9 +10,10 @@ from archc.quantization.agreement import Agreement, agreement, outputs_of
 from archc.quantization.emit import Rounding, emit
 from archc.quantization.guard import LayerCost, guarded
 from archc.quantization.observe import Sample, Step, observe, running
-from archc.quantization.ranges import METHODS, scale_of
+from archc.quantization.ramps import most_needed, ramp_scale, risen_scale
+from archc.quantization.ranges import METHODS, Scale, Seen, scale_of
 from archc.quantization.samples import Samples
-from archc.quantization.units import rounded_values, units_of, with_whole_silu
+from archc.quantization.units import Unit, rounded_values, units_of, with_whole_silu
 
 AUTO = "auto"
 """The method that agrees best on the samples that ranges are chosen from."""
@@ -66,7 +67,7 @@ def quantize(
     with running(model) as session:
         wanted = outputs_of(session, samples.seen), outputs_of(session, samples.held_back)
     methods = tuple(METHODS) if method == AUTO else (method,)
-    roundings = _roundings(whole, samples.seen, methods, step)
+    roundings = _roundings(whole, samples.seen, methods, step, is_portable=is_portable)
     compared = samples.seen[:_COMPARED_ON]
     tried: dict[str, Agreement] = {}
     if len(methods) > 1:
@@ -88,14 +89,28 @@ def quantize(
 
 
 def _roundings(
-    model: ModelDef, samples: Sequence[Sample], methods: Sequence[str], step: Step | None
+    model: ModelDef,
+    samples: Sequence[Sample],
+    methods: Sequence[str],
+    step: Step | None,
+    *,
+    is_portable: bool,
 ) -> dict[str, Rounding]:
-    units = units_of(model)
+    units = units_of(model, is_portable=is_portable)
     values = set(rounded_values(units, model).values())
     has_histograms = any(method != "minmax" for method in methods)
     seen = observe(model, values, samples, has_histograms=has_histograms, step=step)
     means = {v: s.channel_means for v, s in seen.items() if s.channel_means is not None}
-    return {
-        method: Rounding(units, {v: scale_of(s, method) for v, s in seen.items()}, means)
-        for method in methods
-    }
+    return {method: Rounding(units, _scales(units, seen, method), means) for method in methods}
+
+
+def _scales(units: Sequence[Unit], seen: Mapping[str, Seen], method: str) -> dict[str, Scale]:
+    found = {value: scale_of(numbers, method) for value, numbers in seen.items()}
+    for unit in units:
+        if unit.kind == "ramp":
+            (value,) = unit.inputs
+            _, most = METHODS[method](seen[value])
+            found[value] = ramp_scale(most_needed(unit.node, most))
+            if unit.node.op_type == "HardSigmoid":
+                found[unit.output] = risen_scale(found[value])
+    return found

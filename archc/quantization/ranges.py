@@ -19,7 +19,9 @@ Numbers: TypeAlias = NDArray[np.float64]
 BINS = 2048
 """Bins of a histogram."""
 
-_LEVELS = 255
+LEVELS = 255
+"""The steps between the least and the largest number of uint8."""
+
 _KEPT_SHARE = 0.9999
 _CUTS = 40
 
@@ -32,7 +34,7 @@ class Scale(NamedTuple):
 
     def rounded(self, numbers: Numbers) -> Numbers:
         """The numbers as they are after rounding."""
-        levels = np.clip(np.rint(numbers / self.scale) + self.zero_point, 0, _LEVELS)
+        levels = np.clip(np.rint(numbers / self.scale) + self.zero_point, 0, LEVELS)
         restored: Numbers = (levels - self.zero_point) * self.scale
         return restored
 
@@ -93,10 +95,10 @@ def scale_of(seen: Seen, method: str) -> Scale:
 def between(least: float, most: float) -> Scale:
     """The scale whose 256 numbers go from `least`, or 0, to `most`, or 0."""
     least, most = min(least, 0.0), max(most, 0.0)
-    scale = float(np.float32((most - least) / _LEVELS))
+    scale = float(np.float32((most - least) / LEVELS))
     if scale <= np.finfo(np.float32).tiny:
         return Scale(1.0, 0)
-    return Scale(scale, int(np.clip(round(-least / scale), 0, _LEVELS)))
+    return Scale(scale, int(np.clip(round(-least / scale), 0, LEVELS)))
 
 
 def _all(seen: Seen) -> tuple[float, float]:

@@ -15,12 +15,13 @@ from typing import Literal, TypeAlias
 
 from archc.onnx_io.constants import unpack_float
 from archc.onnx_io.model import ModelDef, NodeDef
+from archc.quantization.ramps import is_ramp
 from archc.rewrites.operators import Operators
 from archc.shapes.tensor_type import DType
 
-Kind: TypeAlias = Literal["kernel", "meeting", "passing", "clamp", "curve"]
+Kind: TypeAlias = Literal["kernel", "meeting", "passing", "clamp", "curve", "ramp"]
 """What an operator is: with a kernel, of several values, one that moves elements, one that cuts
-them off, or a function of each."""
+them off, a function of each, or one that a ramp from 0 to 1 makes: see `ramps`."""
 
 _KINDS: dict[str, Kind] = {
     "Conv": "kernel",
@@ -68,8 +69,13 @@ class Unit:
         return self.node.name
 
 
-def units_of(model: ModelDef) -> tuple[Unit, ...]:
-    """The operators of a model that may run in eight bits, in order."""
+def units_of(model: ModelDef, *, is_portable: bool = False) -> tuple[Unit, ...]:
+    """The operators of a model that may run in eight bits, in order.
+
+    Args:
+        model: the model.
+        is_portable: whether ramps stay operators of their own.
+    """
     operators = Operators(model)
     found: list[Unit] = []
     clamps: set[str] = set()
@@ -77,6 +83,8 @@ def units_of(model: ModelDef) -> tuple[Unit, ...]:
         if node.outputs[0] in clamps:
             continue
         unit = _unit(operators, node)
+        if unit is not None and not is_portable and is_ramp(operators, node):
+            unit = replace(unit, kind="ramp")
         if unit is None:
             continue
         if unit.clamp is not None:

@@ -19,6 +19,7 @@ from archc.rewrites.fold_before import fold_before
 from archc.rewrites.merge_pads import merge_pads
 from archc.rewrites.operators import Operators
 from archc.rewrites.reshape_weights import reshape_weights
+from archc.weights.fold_step import FoldStep
 
 __all__ = ["REWRITES", "Effect", "Rewrite", "Rewritten", "rewrite"]
 
@@ -56,14 +57,10 @@ class Rewritten(NamedTuple):
     effects: dict[str, tuple[Effect, ...]]
 
     @property
-    def folded(self) -> dict[str, tuple[str, ...]]:
-        """For each layer whose weights have taken in others, those others."""
-        found: dict[str, list[str]] = {}
-        for effects in self.effects.values():
-            for effect in effects:
-                if effect.into is not None:
-                    found.setdefault(_layer(effect.into), []).append(_layer(effect.layer))
-        return {into: tuple(dict.fromkeys(layers)) for into, layers in found.items()}
+    def steps(self) -> tuple[FoldStep, ...]:
+        """How weights were folded into others, in the order in which that was done."""
+        effects = (effect for found in self.effects.values() for effect in found)
+        return tuple(effect.step for effect in effects if effect.step is not None)
 
 
 def rewrite(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
@@ -76,7 +73,3 @@ def rewrite(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
     operators = Operators(model, keep)
     effects = {r.name: tuple(r.apply(operators)) for r in REWRITES}
     return Rewritten(operators.finish(), effects)
-
-
-def _layer(name: str) -> str:
-    return name.partition("+")[0].partition("/")[0]

@@ -43,12 +43,15 @@ def combine(operators: Operators) -> Iterator[Effect]:
 
 
 def _numbers(operators: Operators, node: NodeDef) -> InitializerDef | None:
-    """The fixed numbers of a product or a sum that nothing else uses."""
+    """The fixed numbers of a product or a sum that nothing else uses; no weight is fixed."""
     if node.domain or node.op_type not in ("Mul", "Add"):
         return None
     found = [operators.own_initializer(name) for name in node.inputs]
     numbers = [i for i in found if i is not None]
-    return numbers[0] if len(numbers) == 1 and isinstance(numbers[0].dtype, DType) else None
+    if len(numbers) != 1 or not isinstance(numbers[0].dtype, DType):
+        return None
+    is_fixed = isinstance(numbers[0].source, bytes | Combined)
+    return numbers[0] if is_fixed else None
 
 
 def _go_together(operators: Operators, giver: NodeDef, node: NodeDef) -> bool:

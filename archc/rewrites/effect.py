@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from archc.weights.fold_step import FoldStep
+
 
 class Effect(NamedTuple):
     """One change: the layers that it was about, and what became of them.
@@ -13,9 +15,11 @@ class Effect(NamedTuple):
         text: what was done, or why it stays.
         is_left: whether it stays as it is.
         into: the layer that does its work now, where another one does.
+        step: how it was folded into a kernel, where it was.
     """
 
     layer: str
     text: str
     is_left: bool = False
     into: str | None = None
+    step: FoldStep | None = None

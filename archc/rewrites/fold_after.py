@@ -12,7 +12,15 @@ from dataclasses import replace
 
 from archc.onnx_io.model import NodeDef
 from archc.rewrites.effect import Effect
-from archc.rewrites.kernels import KernelNode, add_bias, affine_input, affine_of, kernel_node
+from archc.rewrites.kernels import (
+    KernelNode,
+    add_bias,
+    affine_input,
+    affine_of,
+    can_fold,
+    fold_step,
+    kernel_node,
+)
 from archc.rewrites.operators import Operators, joined
 from archc.weights.affine import Affine
 from archc.weights.folded import ScaledOutputs
@@ -30,9 +38,10 @@ def fold_after(operators: Operators) -> Iterator[Effect]:
         affine = None
         if kernel is not None and reason is None:
             affine = affine_of(operators, node, kernel.outputs, kernel.rank)
-        if kernel is not None and affine is not None:
+        if kernel is not None and affine is not None and can_fold(kernel, affine):
+            step, into = fold_step(kernel, affine, node, is_before=False), kernel.node.name
             operators.merge(kernel.node, node, _folded(operators, kernel, node, affine))
-            yield Effect(node.name, f"into `{kernel.node.name}`", into=kernel.node.name)
+            yield Effect(node.name, f"into `{into}`", into=into, step=step)
         elif reason is not None and node.op_type == "BatchNormalization":
             yield Effect(node.name, reason, is_left=True)
 

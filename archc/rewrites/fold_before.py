@@ -11,7 +11,15 @@ from dataclasses import replace
 
 from archc.onnx_io.model import NodeDef
 from archc.rewrites.effect import Effect
-from archc.rewrites.kernels import KernelNode, add_bias, affine_input, affine_of, kernel_node
+from archc.rewrites.kernels import (
+    KernelNode,
+    add_bias,
+    affine_input,
+    affine_of,
+    can_fold,
+    fold_step,
+    kernel_node,
+)
 from archc.rewrites.operators import Operators, joined
 from archc.weights.affine import Affine
 from archc.weights.folded import ScaledInputs
@@ -28,9 +36,10 @@ def fold_before(operators: Operators) -> Iterator[Effect]:
         if kernel is None or kernel.is_transposed or kernel.is_padded:
             continue
         affine = affine_of(operators, node, kernel.inputs, kernel.rank)
-        if affine is not None:
+        if affine is not None and can_fold(kernel, affine):
+            step = fold_step(kernel, affine, node, is_before=True)
             operators.merge(node, taker, _folded(operators, kernel, node, affine, value))
-            yield Effect(node.name, f"into `{taker.name}`", into=taker.name)
+            yield Effect(node.name, f"into `{taker.name}`", into=taker.name, step=step)
 
 
 def _folded(

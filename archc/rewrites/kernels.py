@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -10,6 +11,7 @@ from archc.onnx_io.model import InitializerDef, NodeDef
 from archc.rewrites.operators import JOINT, Operators
 from archc.shapes.tensor_type import DType
 from archc.weights.affine import Affine, FixedAffine, NormAffine, Vector
+from archc.weights.fold_step import FoldStep, Kind, Numbers
 from archc.weights.folded import MovedBias, ScaledInputs
 
 
@@ -74,14 +76,69 @@ def add_bias(operators: Operators, kernel: KernelNode, change: Affine | ScaledIn
     moved = MovedBias(None if old is None else vector(old), change, kernel.outputs)
     if old is not None:
         return operators.add_initializer(replace(old, source=moved), instead_of=old.name)
-    layer = kernel.node.name.partition(JOINT)[0].partition("/")[0]
-    dims = (kernel.outputs,)
-    return operators.add_initializer(InitializerDef(f"{layer}.bias", beside.dtype, dims, moved))
+    new = InitializerDef(bias_name(kernel), beside.dtype, (kernel.outputs,), moved)
+    return operators.add_initializer(new)
+
+
+def fold_step(
+    kernel: KernelNode, affine: Affine, node: NodeDef, *, is_before: bool
+) -> FoldStep | None:
+    """How a node is folded into a kernel; None where no weight is changed by it.
+
+    A fixed kernel is no weight; nor has it a name under which another checkpoint would give it.
+    """
+    kind: Kind
+    vectors: tuple[Vector, ...]
+    if isinstance(affine, NormAffine):
+        kind = "norm"
+        vectors = (affine.weight, affine.bias, affine.mean, affine.variance)
+        epsilon = affine.epsilon
+    else:
+        kind = "sum" if affine.factor is None else "product"
+        vectors = tuple(v for v in (affine.factor, affine.summand) if v is not None)
+        epsilon = 0.0
+    if isinstance(kernel.kernel.source, bytes):
+        return None
+    return FoldStep(
+        layer_of(kernel.node.name), layer_of(node.name), kernel.kernel.name, bias_name(kernel),
+        kernel.bias is not None, is_before, kind, tuple(map(_numbers, vectors)),
+        affine.channels, epsilon, kernel.groups, kernel.is_transposed,
+    )  # fmt: skip
+
+
+def can_fold(kernel: KernelNode, affine: Affine) -> bool:
+    """Whether a fixed kernel stays fixed: weights must not go into what is no weight."""
+    if not isinstance(kernel.kernel.source, bytes):
+        return True
+    return isinstance(affine, FixedAffine) and not any(
+        v.name for v in (affine.factor, affine.summand) if v is not None
+    )
+
+
+def _numbers(of: Vector) -> Numbers:
+    if not isinstance(of.source, bytes):
+        return of.name
+    code, size = ("e", 2) if of.dtype == "float16" else ("f", 4)
+    numbers = struct.unpack(f"<{len(of.source) // size}{code}", of.source)
+    return numbers[:1] if len({*numbers}) == 1 else numbers
+
+
+def bias_name(kernel: KernelNode) -> str:
+    """The name of the bias of a kernel, or of the one that it would get."""
+    layer = layer_of(kernel.node.name)
+    return kernel.bias.name if kernel.bias is not None else f"{layer}.bias"
+
+
+def layer_of(name: str) -> str:
+    """The first of the layers that a node does the work of."""
+    return name.partition(JOINT)[0].partition("/")[0]
 
 
 def vector(initializer: InitializerDef) -> Vector:
     """The numbers of an initializer."""
-    return Vector(initializer.source, initializer.dtype.value)
+    source = initializer.source
+    name = "" if isinstance(source, bytes) else initializer.name
+    return Vector(source, initializer.dtype.value, name)
 
 
 def affine_input(operators: Operators, node: NodeDef) -> str | None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationEr
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
 from archc.shapes.tensor_type import DType
+from archc.weights.fold_step import FoldStep
 
 T = TypeVar("T")
 
@@ -79,7 +80,7 @@ class ModelRecord:
         probabilities: the outputs that are probabilities already.
         inputs: the inputs, in order.
         policies: what was decided where the checkpoint did not fit as it was.
-        folded: for each layer whose weights have taken in other layers, those layers.
+        folded: how weights were folded into others, in the order in which that was done.
         precision: how numbers are rounded, where they are.
         damaged: the keys whose values cannot be read, in order.
     """
@@ -97,7 +98,7 @@ class ModelRecord:
     probabilities: frozenset[str] = frozenset()
     inputs: tuple[ModelInput, ...] = ()
     policies: tuple[PolicyRecord, ...] = ()
-    folded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    folded: tuple[FoldStep, ...] = ()
     precision: PrecisionRecord | None = None
     damaged: tuple[str, ...] = ()
 
@@ -138,7 +139,7 @@ _POLICIES = TypeAdapter(tuple[_Policy, ...])
 _INPUTS = TypeAdapter(tuple[_Input, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
 _PRECISION = TypeAdapter(PrecisionRecord)
-_FOLDED = TypeAdapter(dict[str, tuple[str, ...]])
+_FOLDED = TypeAdapter(tuple[FoldStep, ...])
 _VALUES = TypeAdapter(dict[str, JsonValue])
 _PREPROCESS = TypeAdapter(Preprocess)
 _FLAG = TypeAdapter(bool)
@@ -166,7 +167,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
         seed=reader.json("seed", _SEED),
         probabilities=frozenset(probabilities or ()),
         inputs=tuple(_model_input(entry) for entry in inputs or ()),
-        folded=folded or {},
+        folded=folded or (),
         precision=reader.json("precision", _PRECISION),
         policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in policies or ()),
         damaged=tuple(reader.damaged),
@@ -193,7 +194,7 @@ def format_metadata(record: ModelRecord) -> dict[str, str]:
         "inputs": _json([_input_json(entry) for entry in record.inputs] or None),
         "policies": _json([policy._asdict() for policy in record.policies] or None),
         "precision": _json(record.precision and record.precision._asdict()),
-        "folded": _json(dict(record.folded) or None),
+        "folded": _json(record.folded or None),
     }
     return {PREFIX + key: value for key, value in values.items() if value is not None}
 

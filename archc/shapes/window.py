@@ -39,6 +39,17 @@ class Window:
             return ceil_div(n, self.stride)
         return floor_div(add(n, self._offset), self.stride)
 
+    def arithmetic(self, n: Size) -> str:
+        """How the size that comes out of n is reckoned: `floor((5 + 2·0 − 7) / 1) + 1 = −1`."""
+        out = str(self.output(n)).replace("-", "−")
+        if self.same:
+            return f"ceil({n} / {self.stride}) = {out}"
+        pads = f"{self.before} + {self.after}"
+        if self.before == self.after:
+            pads = f"2·{self.before}"
+        rounded = "ceil" if self.ceil else "floor"
+        return f"{rounded}(({n} + {pads} − {self.extent}) / {self.stride}) + 1 = {out}"
+
     @property
     def _offset(self) -> int:
         """The e in floor((n + e) / s)."""

@@ -37,6 +37,9 @@ KEY = Rule("yaml/key", "a key is no plain scalar", "keys are names")
 MERGE_KEY = Rule("yaml/merge-key", "a merge key `<<` is used", "YAML 1.2 has none")
 ALIAS = Rule("yaml/alias", "an alias names no finished anchor", "an alias repeats an earlier node")
 TOO_LARGE = Rule("yaml/too-large", "the document is too large", "a hostile file must end quickly")
+EXPANSION = Rule(
+    "yaml/expansion", "aliases repeat too much of the document", "a hostile file must end quickly"
+)
 TOO_DEEP = Rule("yaml/too-deep", "the document nests too deeply", "a hostile file must end quickly")
 NUMBER = Rule("yaml/number", "a number has too many digits", "no size needs that many")
 
@@ -59,7 +62,7 @@ def parse(source: Source, reporter: Reporter) -> Tree | Failed:
 
     Reports:
         yaml/syntax, yaml/empty, yaml/documents, yaml/duplicate-key, yaml/tag, yaml/key,
-        yaml/merge-key, yaml/alias, yaml/too-large, yaml/too-deep, yaml/number.
+        yaml/merge-key, yaml/alias, yaml/too-large, yaml/expansion, yaml/too-deep, yaml/number.
     """
     if len(source.text) > TEXT_BOUND:
         message = f"the document has {len(source.text)} characters, more than {TEXT_BOUND}"
@@ -226,9 +229,13 @@ class _Builder:
         return self._add(*known, event)
 
     def _add(self, tree: Tree, weight: int, event: yaml.Event) -> bool:
-        self._weight += weight if isinstance(event, yaml.AliasEvent) else 1
+        is_alias = isinstance(event, yaml.AliasEvent)
+        self._weight += weight if is_alias else 1
         if self._weight > NODE_BOUND:
-            self._error(TOO_LARGE, f"the document expands to more than {NODE_BOUND} nodes", event)
+            message = f"the document has more than {NODE_BOUND} keys and values"
+            if is_alias:
+                message = f"with its aliases written out {message}"
+            self._error(EXPANSION if is_alias else TOO_LARGE, message, event)
             return True
         if not self._stack:
             self._root = tree

@@ -11,10 +11,17 @@ from archc.graph.weight import WeightSource
 
 
 class Vector(NamedTuple):
-    """Some numbers, in a checkpoint or as little-endian bytes of the element type `dtype`."""
+    """Some numbers.
+
+    Attributes:
+        source: where they are in a checkpoint, or their little-endian bytes.
+        dtype: the element type of the bytes.
+        name: that of a weight; fixed numbers have none.
+    """
 
     source: WeightSource | bytes
     dtype: str
+    name: str = ""
 
 
 class NormAffine(NamedTuple):

@@ -137,7 +137,7 @@ def read_npy_folder(folder: CheckpointFolder) -> State[StoredTensor]:
     paths, others = folder.files(SUFFIX)
     state = _state(_files(folder, paths), lambda path: path.replace("/", "."))
     notes = (f"left out what is no array: {listed(others)}",) if others else ()
-    return State(state.tensors, (*notes, *state.notes))
+    return State(state.tensors, (*notes, *state.notes), state.is_averaged)
 
 
 def _members(file: CheckpointFile, members: Iterable[Member]) -> Iterable[_Stored]:
@@ -181,7 +181,7 @@ def _state(found: Iterable[_Stored], named: Callable[[str], str]) -> State[Store
         raise CheckpointError(NO_TENSORS, "there are no arrays of numbers")
     state = without_prefixes(tensors)
     notes = (f"left out arrays of texts and dates: {listed(others)}",) if others else ()
-    return State(state.tensors, (*notes, *state.notes))
+    return State(state.tensors, (*notes, *state.notes), state.is_averaged)
 
 
 def _tensor(stored: _Stored) -> StoredTensor | None:

@@ -89,7 +89,8 @@ def read_onnx(file: CheckpointFile) -> State[StoredTensor]:
         check_name("", weight.name)
         tensors[weight.name] = stored_weight(weight)
     state = State(tensors, ()) if _is_own(opened.model) else without_prefixes(tensors)
-    return State(state.tensors, (*_notes(opened.model, others), *state.notes))
+    notes = (*_notes(opened.model, others), *state.notes)
+    return State(state.tensors, notes, state.is_averaged)
 
 
 def model_weights(

@@ -20,7 +20,7 @@ from archc.weights.checkpoint_file import (
 from archc.weights.checkpoint_folder import CheckpointFolder, open_folder
 from archc.weights.refusal import CheckpointError
 from archc.weights.shown import listed
-from archc.weights.state_dict import State, averaged_part
+from archc.weights.state_dict import ALL_AVERAGED, State, averaged_part
 from archc.weights.unknown_file import unknown_file
 
 T = TypeVar("T", bound=WeightSource)
@@ -203,6 +203,8 @@ def _plain(form: str, state: State[T]) -> Contents:
 
 def _flat(form: str, state: State[T], *, averaged: bool) -> Contents:
     """The contents of a file without dictionaries, or the averaged part of it."""
+    if averaged and state.is_averaged:
+        return Contents(form, state.tensors, (*state.notes, ALL_AVERAGED))
     return _averaged(_plain(form, state), averaged=averaged)
 
 

@@ -101,7 +101,7 @@ def read_safetensors(file: CheckpointFile) -> State[StoredTensor]:
         name: StoredTensor(file, kind.name, shape, contiguous_strides(shape), buffer_begin + begin)
         for name, (kind, shape, begin, _) in state.tensors.items()
     }
-    return State(tensors, state.notes)
+    return State(tensors, state.notes, state.is_averaged)
 
 
 def _header(file: CheckpointFile) -> tuple[dict[str, object], int]:

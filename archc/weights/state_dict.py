@@ -61,6 +61,12 @@ NO_AVERAGED = Rule(
 PREFIXES = ("module.", "_orig_mod.")
 """What DataParallel and torch.compile put before every name."""
 
+ALL_AVERAGED = "all weights are averaged ones"
+"""The note of an averaged model of PyTorch, which has no plain weights."""
+
+_COUNTER = "n_averaged"
+"""What PyTorch's averaged models put beside their weights."""
+
 _TRAINING_KEYS = ("optimizer", "optimizers", "optimizer_state_dict", "optim", "lr_scheduler")
 _MAX_DEPTH = 16
 _MAX_VISITED = 1_000_000
@@ -74,10 +80,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class State(Generic[T]):
-    """The tensors by name, in the file's order, and notes on how they were chosen."""
+    """The tensors by name, in the file's order, and notes on how they were chosen.
+
+    Attributes:
+        tensors: by name.
+        notes: on how they were chosen.
+        is_averaged: whether the counter of PyTorch's averaged models was beside them.
+    """
 
     tensors: Mapping[str, T]
     notes: tuple[str, ...]
+    is_averaged: bool = False
 
 
 def find_state(root: object, tensor_type: type[T], *, averaged: bool = False) -> State[T]:
@@ -129,8 +142,8 @@ def averaged_part(tensors: Mapping[str, T]) -> State[T]:
     Raises:
         CheckpointError: there is no averaged copy.
     """
-    if "n_averaged" in tensors:  # that of PyTorch's averaged models; `without_prefixes` takes it
-        return State(tensors, ("all weights are averaged ones",))
+    if _COUNTER in tensors:  # `without_prefixes` takes it
+        return State(tensors, (ALL_AVERAGED,))
     for key in AVERAGED_KEYS:
         found = {
             name.removeprefix(f"{key}."): tensor
@@ -157,15 +170,16 @@ def without_prefixes(tensors: Mapping[str, T]) -> State[T]:
     """
     notes: list[str] = []
     named = dict(tensors)
-    if "n_averaged" in named and len(named) > 1:
-        others = {name: tensor for name, tensor in named.items() if name != "n_averaged"}
+    is_averaged = False
+    if _COUNTER in named and len(named) > 1:
+        others = {name: tensor for name, tensor in named.items() if name != _COUNTER}
         if _all_have(others, "module."):
-            named = others
+            named, is_averaged = others, True
             notes.append("left out `n_averaged`, the counter of averaged weights")
     while found := next((p for p in PREFIXES if _all_have(named, p)), None):
         named = {name.removeprefix(found): tensor for name, tensor in named.items()}
         notes.append(f"took the prefix `{found}` off all names")
-    return State(named, tuple(notes))
+    return State(named, tuple(notes), is_averaged)
 
 
 def _all_have(names: Iterable[str], prefix: str) -> bool:

@@ -40,7 +40,7 @@ class Trainable(nn.Module):  # type: ignore[misc]  # torch is untyped here
         ]
         self._ends = graph.input[0].name, graph.output[0].name
         for initializer in graph.initializer:
-            self._add(initializer.name, torch.from_numpy(onnx.numpy_helper.to_array(initializer)))
+            self._add(initializer.name, torch.tensor(onnx.numpy_helper.to_array(initializer)))
 
     def _add(self, name: str, drawn: Tensor) -> None:
         last = name.rpartition(".")[2]

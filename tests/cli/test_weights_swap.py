@@ -167,3 +167,45 @@ def test_a_file_that_is_none_is_a_diagnostic(
     assert ran.err.startswith("error[")
     assert ran.err.endswith("\n1 error\n")
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_norms_are_folded_again(run: Run) -> None:
+    """What is swapped into a folded model is what a build with these weights gives."""
+    spec = Path("folded.yaml")
+    spec.write_text(
+        "archc: 1\nname: folded\ninput: {image: [3, 12, 12]}\nlayers:\n"
+        "  scale: {normalize: {mean: [0.1, 0.2, 0.3], std: 2.0}}\n"
+        "  plain: {conv: 4, kernel: 3}\n"
+        "  norm1: batch_norm\n"
+        "  deep: {depthwise_conv: 3, bias: false}\n"
+        "  norm2: {batch_norm: {scale: false, eps: 0.01}}\n"
+        "  up: {conv_transpose: 6, kernel: 2, groups: 2}\n"
+        "  factor: scale\n"
+        "  flat: flatten\n"
+        "  norm3: batch_norm\n"
+        "  fc: {dense: 5}\n",
+        encoding="utf-8",
+    )
+    for seed, name in enumerate(("one", "two")):
+        assert (
+            run("build", spec, "-O0", "--seed", str(seed), "-o", f"{name}.plain.onnx").status == 0
+        )
+        ran = run("weights", "extract", f"{name}.plain.onnx", "-o", f"{name}.safetensors")
+        assert ran.status == 0, ran.err
+        arrays = load_file(f"{name}.safetensors")
+        generator = np.random.default_rng(seed)
+        for key, array in arrays.items():
+            arrays[key] = generator.uniform(0.5, 2.0, array.shape).astype(np.float32)
+        save_file(arrays, f"{name}.safetensors")
+        ran = run("build", spec, "--weights", f"{name}.safetensors", "-o", f"{name}.onnx")
+        assert ran.status == 0, ran.err
+    ran = run("weights", "swap", "one.onnx", "two.safetensors", "-o", "swapped.onnx")
+    assert ran.status == 0, ran.err
+    assert Path("swapped.onnx").read_bytes() == Path("two.onnx").read_bytes()
+    arrays.pop("norm1.running_mean")
+    save_file(arrays, "two.safetensors")
+    ran = run(
+        "weights", "swap", "one.onnx", "two.safetensors", "--keep", ".*", "-o", "swapped.onnx"
+    )
+    assert ran.status == 1
+    assert "missing: `norm1.running_mean`" in ran.err

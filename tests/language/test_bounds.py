@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from archc.stages.elaborate.walk import DEPTH_BOUND
-from tests.language.specs import validate
+from tests.language.specs import HEAD, IMAGE, validate
 
 
 def chain(body: str, count: int) -> str:
@@ -55,7 +55,7 @@ def test_aliases_that_multiply_are_cut_short() -> None:
 
     found = validate(f"labels:\n  - &l0 [ha, ha]\n{laughs}layers: [relu]\n")
 
-    assert found.rules == ["yaml/too-large"]
+    assert found.rules == ["yaml/expansion"]
 
 
 def test_aliases_within_the_bound_are_expanded() -> None:
@@ -81,7 +81,7 @@ def test_aliases_within_the_bound_are_expanded() -> None:
         (f"layers: [{{leaky_relu: {'9' * 299}}}]", "argument/type"),
         ("layers: [{leaky_relu: .inf}]", "argument/type"),
         ("layers: [{leaky_relu: .nan}]", "argument/type"),
-        (f"layers: [{{relu, repeat: {'9' * 299}}}]", "repeat/count"),
+        (f"layers: [{{relu, repeat: {'9' * 299}}}]", "repeat/too-many"),
         (f"layers: [{{relu, name: {'x' * 100_000} y}}]", "layer/name"),
         (f"layers: [{{? {'r' * 100_000} : 3}}]", "layer/unknown-op"),
         (f"layers: [{{relu, from: {'a.' * 50_000}b}}]", "path/unknown"),
@@ -96,6 +96,92 @@ def test_hostile_text_is_one_short_report(text: str, rule: str) -> None:
 
     assert found.rules == [rule]
     assert len(found.one.message) < 400
+
+
+def spec(layers: str = "[relu]", let: str = "{}", more: str = "") -> str:
+    """A spec of one line for each part."""
+    return f"{HEAD}{IMAGE}let: {let}\nlayers: {layers}\n{more}"
+
+
+def padded(count: int) -> str:
+    """A spec of so many characters."""
+    text = spec()
+    return f"{text}#{' ' * (count - len(text) - 1)}"
+
+
+def expression(characters: int) -> str:
+    """A spec with an expression of so many characters."""
+    return spec(let=f"{{x: $({' ' * (characters - 1)}1)}}")
+
+
+def text_of(characters: int) -> str:
+    """A spec with a text of expressions that has so many characters."""
+    parts = f"$({' ' * 1_000}1)" * 19
+    rest = characters - len(parts)
+    return spec(let=f"{{x: '{parts}$({' ' * (rest - 4)}1)'}}")
+
+
+AT_THE_BOUND = {
+    "characters": (padded, 4_000_000, "yaml/too-large"),
+    "digits": (lambda n: spec(let=f"{{x: {'9' * n}}}"), 300, "yaml/number"),
+    "expression": (expression, 2_000, "expression/too-long"),
+    "text": (text_of, 20_000, "expression/too-long"),
+    "digits in an expression": (
+        lambda n: spec(let=f"{{x: $({'9' * n})}}"), 300, "expression/too-long"
+    ),
+    "terms": (lambda n: spec(let=f"{{x: $({' + '.join(['1'] * n)})}}"), 48, "expression/too-deep"),
+    "brackets": (
+        lambda n: spec(let=f"{{x: $({'(' * n}1{')' * n})}}"), 48, "expression/too-deep"
+    ),
+    "elements": (lambda n: spec(let=f"{{x: $(range({n}))}}"), 10_000, "expression/too-large"),
+    "bits": (lambda n: spec(let=f"{{x: $(2 ** {n})}}"), 2_048, "expression/too-large"),
+    "lists in lists": (lambda n: spec(let=f"{{x: {'[' * n}{']' * n}}}"), 65, "expression/too-large"),
+    "copies": (lambda n: spec(f"[{{identity, repeat: {n}}}]"), 10_000, "repeat/too-many"),
+    "sequences": (lambda n: spec("[" * n + "relu" + "]" * n), DEPTH_BOUND, "spec/too-deep"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AT_THE_BOUND)
+def test_document_at_a_bound_works_and_one_above_is_one_report(name: str) -> None:
+    make, bound, rule = AT_THE_BOUND[name]
+
+    assert validate(make(bound)).rules == []
+    assert validate(make(bound + 1)).rules == [rule]
+
+
+@pytest.mark.parametrize(
+    ("last", "count", "lacking", "rule"),
+    [
+        ("labels: [a, a, a]", 20, 1, "yaml/too-large"),
+        ("let: {x: &x [a, a], y: *x}", 25, 3, "yaml/expansion"),  # the mappings end behind it
+    ],
+    ids=["written", "by an alias"],
+)
+def test_keys_and_values_are_bounded(
+    last: str, count: int, lacking: int, rule: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = f"{HEAD}{IMAGE}layers: [relu]\n{last}"
+    monkeypatch.setattr("archc.stages.parse.NODE_BOUND", count)
+    assert validate(text).rules == []
+
+    monkeypatch.setattr("archc.stages.parse.NODE_BOUND", count - 1)
+    assert validate(text).rules != []
+
+    monkeypatch.setattr("archc.stages.parse.NODE_BOUND", count - lacking)
+    assert validate(text).rules == [rule]
+
+
+def test_levels_of_nesting_are_bounded() -> None:
+    for levels, is_too_deep in ((99, False), (100, True)):  # beside the spec itself
+        found = validate(f"labels: {'[' * levels}{']' * levels}\nlayers: [relu]")
+        assert ("yaml/too-deep" in found.rules) is is_too_deep
+
+
+def test_steps_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archc.stages.elaborate.walk.STEP_BOUND", 100)
+
+    assert validate(spec("[{identity, repeat: 100}]")).rules == []
+    assert validate(spec("[{identity, repeat: 101}]")).rules == ["spec/too-many-layers"]
 
 
 def test_many_mistakes_do_not_take_long_to_explain() -> None:

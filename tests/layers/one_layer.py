@@ -121,6 +121,7 @@ class RecordingCheck(Check):
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
         axis: int | None = None,
+        helps: Iterable[str] = (),
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         verdict = domain.equal(a, b, self.admitted)

@@ -353,6 +353,13 @@ class TestAveraged:
         built = build(tmp_path, NET, weights=stored, policies=policy(ema=True))
         assert_close(built.run(image=IMAGE)["output"], answer(self.AVERAGED))
 
+    def test_an_averaged_model_of_pytorch_is_known_by_its_counter(self, tmp_path: Path) -> None:
+        stored = {f"module.{name}": array for name, array in self.AVERAGED.items()}
+        stored |= {"n_averaged": np.array(7, np.int64)}
+        built = build(tmp_path, NET, weights=stored, policies=policy(ema=True))
+        assert_close(built.run(image=IMAGE)["output"], answer(self.AVERAGED))
+        assert records(built) == [PolicyRecord("ema", "true")]
+
     def test_without_one_it_is_an_error(self, tmp_path: Path) -> None:
         found = mistakes(tmp_path, NET, weights=WEIGHTS, policies=policy(ema=True))
         assert rules(found) == ["weights/no-averaged-copy"]

@@ -100,6 +100,7 @@ class _Trial(Check):
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
         axis: int | None = None,
+        helps: Iterable[str] = (),
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         return None

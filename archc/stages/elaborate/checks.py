@@ -186,6 +186,7 @@ class LayerCheck:
         branch: int | None = None,
         branch_labels: Mapping[int, str] = {},
         axis: int | None = None,
+        helps: Iterable[str] = (),
         also: Sequence[tuple[Size, Size]] = (),
     ) -> Failed | None:
         """Demands a = b for every admitted input; the error says where they would be equal."""
@@ -194,12 +195,12 @@ class LayerCheck:
             return None
         if isinstance(verdict, Undecided):
             return self._undecided(at)
-        notes, helps = self._equal_only_where(verdict, also)
+        notes, conditions = self._equal_only_where(verdict, also)
         if isinstance(verdict, Never) and not (isinstance(a, int) and isinstance(b, int)):
             notes = _example(a, b, self.domains, self.builder.defaults)
         return self.error(
             rule, message, at=at, branch=branch, branch_labels=branch_labels, axis=axis,
-            notes=notes, helps=helps,
+            notes=notes, helps=conditions or helps,
         )  # fmt: skip
 
     def _equal_only_where(

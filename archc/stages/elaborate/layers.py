@@ -7,6 +7,7 @@ from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.language.library import zoo_library
+from archc.language.other_words import meant_argument, meant_op
 from archc.language.scope import Context, Flow, Scope, origin_of, where_written
 from archc.language.spec import CONTROL_KEYS, MODIFIERS, SpecFile, unknown_cause
 from archc.language.tree import Entry, Mapping, Scalar, Sequence, Tree, shown
@@ -189,7 +190,7 @@ def _unknown_op(walk: Walk, use: LayerUse, file: SpecFile, context: Context) -> 
 def _op_helps(use: LayerUse, file: SpecFile, context: Context) -> tuple[str, ...]:
     """What to write instead of an op that nobody knows."""
     candidates = (*file.block_names, *OPS)
-    near = nearest(use.op, [name for name in candidates if _takes(name, use, file)])
+    near = meant_op(use.op, [name for name in candidates if _takes(name, use, file)])
     if near is not None:
         return (f"did you mean `{near}`?",)
     found = context.environment.find(use.op)
@@ -220,7 +221,10 @@ def _takes(name: str, use: LayerUse, file: SpecFile) -> bool:
         if is_branches != takes_branches or not (known or takes_branches):
             return False
     given = (e.key.text for e in use.arguments)
-    return all(key in known or nearest(key, known) is not None for key in given)
+    return all(
+        key in known or key in MODIFIERS or (nearest(key, known) or meant_argument(key, known))
+        for key in given
+    )
 
 
 __all__ = ["run_layer"]

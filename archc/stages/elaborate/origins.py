@@ -64,6 +64,10 @@ def _words(node: Node, axis: int) -> str:
     name = kind.name or f"axis {axis + 1}"
     if axis == 0 or before.rank != node.output.rank:
         return f"`{node.name}` gives {kind.size} {name}"
+    windows = node.layer.sliding
+    if windows is not None and axis <= len(windows):
+        reckoned = windows[axis - 1].arithmetic(before.sizes[axis])
+        return f"`{node.name}` makes the {name} {reckoned}"
     return f"`{node.name}` makes the {name} {kind.size}, of {before.sizes[axis]}"
 
 

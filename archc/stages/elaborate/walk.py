@@ -18,7 +18,16 @@ from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Element
 from archc.language.calculate import BOOL
 from archc.language.evaluate import Evaluator
-from archc.language.scope import Context, Environment, Flow, Named, Scope, origin_of, where_written
+from archc.language.scope import (
+    Context,
+    Environment,
+    Flow,
+    Flowing,
+    Named,
+    Scope,
+    origin_of,
+    where_written,
+)
 from archc.language.spec import Block, SpecFile
 from archc.language.tree import Entry, Scalar, Sequence, Tree, is_name, kind_of, name_help, shown
 from archc.language.values import Argument, Text, describe, type_name
@@ -57,6 +66,9 @@ TOO_MANY = Rule(
     "spec/too-many-layers", "the network has too many layers", "every spec is answered quickly"
 )
 TOO_DEEP = Rule("spec/too-deep", "layers nest too deeply", "every spec is answered quickly")
+TOO_MANY_COPIES = Rule(
+    "repeat/too-many", "a layer is repeated too often", "every spec is answered quickly"
+)
 COUNT = Rule("repeat/count", "a number of copies is no whole number", "copies are counted")
 
 
@@ -178,12 +190,14 @@ class Walk(ABC):
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= REPEAT_BOUND:
             return value
+        is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+        rule = TOO_MANY_COPIES if is_count else COUNT
         message = f"`repeat` is a whole number from 0 to {REPEAT_BOUND}, not `{describe(value)}`"
         found = context.environment.find(str(value)) if isinstance(value, Text) else None
         is_name = found is not None and isinstance(found[0], int)
         helps = (f"for the value of that name write `${value}`",) if is_name else ()
         place = where_written(Argument(value, tree, context.place(tree.span)), context)
-        return self.reporter.error(COUNT, message, place, helps=helps)
+        return self.reporter.error(rule, message, place, helps=helps)
 
     def path(self, argument: Argument, context: Context) -> tuple[str, Named] | Failed:
         """The full name and the layer that a path leads to, from where it was written."""
@@ -225,13 +239,24 @@ class Walk(ABC):
         known = scope.reachable() if is_shown else []
         helps = did_you_mean(path, known)
         if not helps and scope.names and known:
-            helps = (f"the last layer above is `{_last(scope)}`",) if _last(scope) else ()
+            last = self._last(scope)
+            helps = (f"the last layer above is `{last}`",) if last else ()
         message = f"no layer above is called `{shown(path)}`"
         if any(outer.descend(path.split(".")) is not None for outer in scope.outwards()):
             message = f"`{shown(path)}` is still being computed here, so nothing can start from it"
             helps = ("`input` is the tensor that enters a block",)
         cause = ("path", path, scope)
         return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps, cause=cause)
+
+    def _last(self, scope: Scope) -> str:
+        """The name of the last layer of a scope that is computed; empty where there is none."""
+        inputs = len(self.builder.inputs)
+        computed = (
+            name
+            for name, named in scope.names.items()
+            if isinstance(named.flow, Flowing) and named.flow.id >= inputs
+        )
+        return next(reversed(list(computed)), "")
 
     def flow_at(self, tree: Tree, context: Context) -> Flow:
         """The output of the layer that a path leads to."""
@@ -255,12 +280,6 @@ class Walk(ABC):
             return FAILED
         self.is_cut_short = True
         return self.reporter.error(rule, message, place)
-
-
-def _last(scope: Scope) -> str:
-    """The name of the last layer of a scope that is computed; empty where there is none."""
-    computed = (name for name, named in scope.names.items() if named.flow is not None)
-    return next(reversed(list(computed)), "")
 
 
 Carried: TypeAlias = tuple[tuple[str | None, Argument], ...]

@@ -92,4 +92,14 @@ def too_deep(folder: Path) -> Scene:
 
 @scenario("yaml/too-large")
 def too_large(folder: Path) -> Scene:
+    return _validate(HEADER + "layers:\n" + "  - relu\n" * 500_000)
+
+
+@scenario("yaml/expansion")
+def expansion(folder: Path) -> Scene:
     return _validate(HEADER + LAUGHS)
+
+
+@scenario("expression/too-long")
+def long_expression(folder: Path) -> Scene:
+    return _validate(f"{HEADER}layers: [{{conv: $(max({'1 + ' * 600}1)), kernel: 1}}]\n")

@@ -1,79 +1,100 @@
-"""Every figure of this folder, in one run: `python -m benchmarks` (or `make bench`).
+"""Every figure of docs/benchmarks.md, in one run: `python -m benchmarks` (or `make bench`).
 
-    validate    `archc validate resnet50`, cold, against `python -c pass`
-    zoo         every variant of the zoo validated in one process, against `python -c pass`
-    build       `archc build` from safetensors against `torch.onnx.export` of the same model
+    validating  `archc validate`, and elaboration in process
+    building    `archc build` against `cp` and torch.onnx.export; memory
+    sizes       bytes beyond the weights
+    starting    session start with external data
+    latency     float32, against torch's exports and onnxslim
+    rounding    int8, against float32 and the stock quantiser
 
-`archc` is measured as it is installed, not from the checkout; `--pairs N` sets how often each pair
-is run.
+`python -m benchmarks NAME…` runs some. Ratios are medians over runs in turn, with their quartiles;
+one that is above what is asked for stands in bold. `archc` is measured as it is installed. Other
+benchmarks are commands of their own: `checkpoints`, `keras_export`, `eight_bits`, `serving`,
+`scoring`, `editor`.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
+import platform
+import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from importlib import import_module, metadata
 from pathlib import Path
 
-from benchmarks.paired import Comparison, compare, run_once, table
+from benchmarks.figures import HEAD
+from benchmarks.ground import PYTHON, Ground
 
-PYTHON = sys.executable
-ARCHC = [str(Path(PYTHON).with_name("archc"))]
-MODELS = ("resnet50", "vgg16")
-
-
-def measure_validate(pairs: int) -> list[Comparison]:
-    """Start-up: one variant, and the whole zoo in one process."""
-    nothing = [PYTHON, "-I", "-c", "pass"]
-    script = (
-        "import archc\nfrom archc.language.library import zoo_specs\n"
-        "for name in zoo_specs():\n    archc.validate(name)"
-    )
-    return [
-        compare("validate resnet50 / python -c pass", [*ARCHC, "validate", "resnet50"], nothing,
-                pairs=max(pairs * 3, 9)),
-        compare("validate the whole zoo / python -c pass", [PYTHON, "-I", "-c", script], nothing,
-                pairs=pairs),
-    ]  # fmt: skip
+NAMES = ("validating", "building", "sizes", "starting", "latency", "rounding")
+PACKAGES = ("torch", "torchvision", "onnx", "onnxruntime", "onnxslim", "numpy", "pydantic")
 
 
-def measure_build(pairs: int, models: list[str]) -> list[Comparison]:
-    """`archc build` against torch's two exporters, whole processes."""
-    found: list[Comparison] = []
-    with tempfile.TemporaryDirectory() as folder:
-        for name in models:
-            weights = Path(folder) / f"{name}.safetensors"
-            run_once([
-                PYTHON, "-m", "tools.oracle", name, "--weights", str(weights),
-                "--answers", f"{folder}/answers.npz", "--batch", "1",
-            ])  # fmt: skip
-            ours = [*ARCHC, "build", name, "--weights", str(weights), "-o", f"{folder}/a.onnx"]
-            copy = ["cp", str(weights), f"{folder}/copy"]
-            found.append(compare(f"build {name} / cp of its weights", ours, copy, pairs=pairs))
-            for way, flags in (("TorchScript", []), ("dynamo", ["--dynamo"])):
-                theirs = [
-                    PYTHON, "-m", "benchmarks.export_with_torch", name, str(weights),
-                    f"{folder}/t.onnx", *flags,
-                ]  # fmt: skip
-                title = f"build {name} / torch.onnx.export ({way})"
-                found.append(compare(title, ours, theirs, pairs=pairs, warmup=0))
-    return found
+def machine() -> Iterator[str]:
+    """The lines that say where and when figures were measured, and with what."""
+    yield f"Measured {datetime.datetime.now(tz=datetime.UTC):%Y-%m-%d}, {_processor()}."
+    versions = [f"Python {platform.python_version()}"]
+    for name in PACKAGES:
+        try:
+            versions.append(f"{name} {metadata.version(name)}")
+        except metadata.PackageNotFoundError:
+            continue
+    yield ", ".join(versions) + "."
 
 
-def main() -> None:
+def _processor() -> str:
+    import os
+
+    name = platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        name = next(line.partition(":")[2].strip() for line in lines if "model name" in line)
+        memory = Path("/proc/meminfo").read_text(encoding="ascii").split()[1]
+        name += f", {round(int(memory) / 2**20)} GiB"
+    except (OSError, StopIteration):
+        pass
+    return f"{len(os.sched_getaffinity(0))} cores of {name}"
+
+
+def run_one(name: str, ground: Ground) -> bool:
+    """Prints the figures of one benchmark; whether all are as low as they are asked to be."""
+    reached = True
+    for figure in import_module(f"benchmarks.{name}").measure(ground):
+        print(figure.row(), flush=True)
+        reached = reached and figure.is_reached
+    return reached
+
+
+def main() -> int:
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=3)
-    parser.add_argument("--models", nargs="*", default=list(MODELS))
-    parser.add_argument("--only", choices=["validate", "build"])
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME", help=", ".join(NAMES))
+    parser.add_argument("--pairs", type=int, default=3, help="of whole processes")
+    parser.add_argument("--seconds", type=float, default=8.0, help="of each latency")
+    parser.add_argument("--folder", type=Path, help="where files are kept for the next run")
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    found: list[Comparison] = []
-    if options.only != "build":
-        found += measure_validate(options.pairs)
-    if options.only != "validate":
-        found += measure_build(options.pairs, options.models)
-    print(table(found))
+    if wrong := set(options.names) - set(NAMES):
+        parser.error(f"there is no {', '.join(sorted(wrong))}: {', '.join(NAMES)}")
+    if options.alone:
+        ground = Ground(options.folder, options.pairs, options.seconds)
+        reached = [run_one(name, ground) for name in options.names]
+        return 0 if all(reached) else 1
+    print("\n".join([*machine(), "", HEAD]), flush=True)
+    with tempfile.TemporaryDirectory() as made:
+        folder = options.folder or Path(made)
+        folder.mkdir(parents=True, exist_ok=True)
+        words = ["--folder", str(folder), "--pairs", str(options.pairs),
+                 "--seconds", str(options.seconds), "--alone"]  # fmt: skip
+        # Each in a process of its own: the peak of a child begins with that of its parent.
+        statuses = [
+            subprocess.run([PYTHON, "-m", "benchmarks", name, *words], check=False).returncode
+            for name in options.names
+        ]
+    return max(statuses, default=0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

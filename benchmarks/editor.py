@@ -1,8 +1,9 @@
 """How long the language server takes to answer: `python -m benchmarks.editor`.
 
 A spec is opened and typed in: before each question a number in it changes, so that nothing that
-was worked out for the text before can be used again. A second column asks the same text twice more.
-Times are those of a client, over the standard streams, in milliseconds.
+was worked out for the text before can be used again; the last columns ask the same text twice more.
+Times are those of a client, over the standard streams, in milliseconds: medians, and 95th
+percentiles. The server's CPU says what an idle machine would take. Linux only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -76,6 +78,11 @@ class Server:
         self.tell("exit", None)
         self._process.communicate()
 
+    def cpu_ms(self) -> float:
+        """The time that its main thread has had a processor, whatever else the machine does."""
+        said = Path(f"/proc/{self._process.pid}/schedstat").read_text(encoding="ascii")
+        return int(said.split()[0]) / 1e6
+
     def _send(self, message: dict[str, object]) -> None:
         assert self._process.stdin is not None
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
@@ -102,9 +109,10 @@ def questions(case: Case, uri: str) -> dict[str, tuple[str, dict[str, Any]]]:
     def at(key: str) -> dict[str, Any]:
         offset = case.text.index(case.places[key]) + len(case.places[key]) - 1
         line = case.text.count("\n", 0, offset)
-        return {"position": {"line": line, "character": offset - case.text.rfind("\n", 0, offset) - 1},
-                **about}  # fmt: skip
+        column = offset - case.text.rfind("\n", 0, offset) - 1
+        return {"position": {"line": line, "character": column}, **about}
 
+    options = {"tabSize": 2, "insertSpaces": True}
     references = {"context": {"includeDeclaration": True}}
     return {
         "hover, layer": ("textDocument/hover", at("layer")),
@@ -118,17 +126,25 @@ def questions(case: Case, uri: str) -> dict[str, tuple[str, dict[str, Any]]]:
         "references": ("textDocument/references", {**references, **at("name")}),
         "rename": ("textDocument/rename", {"newName": "renamed", **at("name")}),
         "outline": ("textDocument/documentSymbol", about),
-        "formatting": ("textDocument/formatting", {"options": {}, **about}),
+        "formatting": ("textDocument/formatting", {"options": options, **about}),
     }
 
 
-def measure(case: Case, rounds: int) -> dict[str, tuple[list[float], list[float]]]:
-    """For each question the times after typing, and those without."""
+class Times(NamedTuple):
+    """The times of a question in ms: after typing, what they cost the server, and asked again."""
+
+    typed: list[float]
+    cpu: list[float]
+    again: list[float]
+
+
+def measure(case: Case, rounds: int) -> dict[str, Times]:
+    """The times of each question."""
     server, uri, versions = Server(), case.path.as_uri(), itertools.count(2)
     document = {"uri": uri, "languageId": "yaml", "version": 1, "text": case.text}
     server.tell("textDocument/didOpen", {"textDocument": document})
     server.wait_for("textDocument/publishDiagnostics", 1)
-    found: dict[str, tuple[list[float], list[float]]] = {"diagnostics": ([], [])}
+    found = {"diagnostics": Times([], [], [])}
 
     def type_in(version: int) -> None:
         old, new = case.typed
@@ -142,15 +158,17 @@ def measure(case: Case, rounds: int) -> dict[str, tuple[list[float], list[float]
         server.ask(method, params)  # the first, which may take longer
     for _ in range(rounds):
         for name, (method, params) in asked.items():
-            typed, again = found.setdefault(name, ([], []))
+            times = found.setdefault(name, Times([], [], []))
+            before = server.cpu_ms()
             type_in(next(versions))
-            typed.append(_timed(server, method, params))
-            again += [_timed(server, method, params) for _ in range(2)]
+            times.typed.append(_timed(server, method, params))
+            times.cpu.append(server.cpu_ms() - before)
+            times.again.extend(_timed(server, method, params) for _ in range(2))
         version = next(versions)
         start = time.perf_counter()
         type_in(version)
         server.wait_for("textDocument/publishDiagnostics", version)
-        found["diagnostics"][0].append((time.perf_counter() - start) * 1e3)
+        found["diagnostics"].typed.append((time.perf_counter() - start) * 1e3)
     server.close()
     return found
 
@@ -166,10 +184,15 @@ def cases(folder: Path) -> Iterator[Case]:
     text = subprocess.run(
         [ARCHC, "expand", "googlenet"], capture_output=True, text=True, check=True
     ).stdout
+    text = re.sub(r"^labels:\n(?: .*\n)*", "", text, flags=re.MULTILINE)  # a thousand names
     places = {"layer": "\n  conv", "op": "{conv", "argument": "kernel", "path": "logits: f",
-              "name": "\n  fc"}  # fmt: skip
+              "name": "\n  conv1"}  # fmt: skip
     yield Case(
-        "expanded", folder / "expanded.yaml", text, ("stride: 2", "stride: 2    # {}"), places
+        "expanded",
+        folder / "expanded.yaml",
+        text,
+        ("name: googlenet", "name: googlenet_{}"),
+        places,
     )
     path = zoo_folder() / "resnet.yaml"
     places = {"layer": "\n  conv", "op": "{conv", "argument": "kernel", "path": "logits: f",
@@ -186,13 +209,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for case in cases(Path(folder)):
             print(f"\n{case.name}: {case.path.name}, {len(case.text.splitlines())} lines\n")
-            print("| question | median after typing | p95 | median again | p95 |")
-            print("| --- | --- | --- | --- | --- |")
-            for name, (typed, again) in measure(case, options.rounds).items():
-                print(f"| {name} | {_figures(typed)} | {_figures(again)} |")
-    print(
-        f"\nThe bound is {BOUND_MS} ms; diagnostics wait 120 ms for the next key, and are not bound."
-    )
+            print("| question | after typing | p95 | server's CPU | p95 | again | p95 |")
+            print("| --- | --- | --- | --- | --- | --- | --- |")
+            for name, times in measure(case, options.rounds).items():
+                print(f"| {name} | {' | '.join(map(_figures, times))} |")
+    print(f"\nThe bound is {BOUND_MS} ms, but for diagnostics, which wait 120 ms for the next key.")
 
 
 def _figures(times: list[float]) -> str:

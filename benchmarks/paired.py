@@ -13,6 +13,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from archc.measuring.quartiles import Quartiles
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -54,6 +56,33 @@ def run_once(command: Sequence[str]) -> Sample:
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command)} failed:\n{errors.decode()[-2000:]}")
     return Sample(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Runs of two commands in turn: the first of the one belongs to the first of the other."""
+
+    ours: tuple[Sample, ...]
+    theirs: tuple[Sample, ...]
+
+    def ratios(self, amount: str) -> Quartiles:
+        """The quartiles of the ratios of an amount, pair by pair."""
+        pairs = zip(self.ours, self.theirs, strict=True)
+        return Quartiles.of([getattr(a, amount) / getattr(b, amount) for a, b in pairs])
+
+
+def run_pairs(ours: Sequence[str], theirs: Sequence[str], *, pairs: int, warmup: int = 1) -> Pairs:
+    """Runs two commands in turn; which is first changes from pair to pair."""
+    for _ in range(warmup):
+        run_once(ours)
+        run_once(theirs)
+    first: list[Sample] = []
+    second: list[Sample] = []
+    for number in range(pairs):
+        turn = ((ours, first), (theirs, second))
+        for command, found in turn if number % 2 == 0 else turn[::-1]:
+            found.append(run_once(command))
+    return Pairs(tuple(first), tuple(second))
 
 
 def compare(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
@@ -24,59 +24,68 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 
+_Models: TypeAlias = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...",
+        help="Built models, of archc or of any other program; specs are built first.",
+        show_default=False,
+    ),
+]
+_Against: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--vs",
+        metavar="OTHER",
+        help="The model that the others are compared with.  [default: the first]",
+    ),
+]
+_Batch: TypeAlias = Annotated[
+    str, typer.Option("--batch", metavar="N,...", help="Samples in one run.")
+]
+_Threads: TypeAlias = Annotated[
+    str, typer.Option("--threads", metavar="N,...", help="Threads that compute.")
+]
+_Runs: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        "--runs",
+        metavar="N",
+        help="Rounds, in each of which every model runs for a moment.  [default: as many as there "
+        "is time for]",
+        parser=whole_number(1),
+    ),
+]
+_Seconds: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        "--seconds",
+        metavar="S",
+        help="How long rounds go on, for each batch and number of threads.",
+        parser=seconds,
+    ),
+]
+_Starts: TypeAlias = Annotated[
+    int,
+    typer.Option(
+        "--starts",
+        metavar="N",
+        help="Fresh processes of each model, for session start, first run and memory.",
+        parser=whole_number(0),
+    ),
+]
+
+
 @app.command()
 def bench(
-    models: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="MODEL...",
-            help="Built models, of archc or of any other program; specs are built first.",
-            show_default=False,
-        ),
-    ],
-    against: Annotated[
-        str | None,
-        typer.Option(
-            "--vs",
-            metavar="OTHER",
-            help="The model that the others are compared with.  [default: the first]",
-        ),
-    ] = None,
-    batch: Annotated[
-        str, typer.Option("--batch", metavar="N,...", help="Samples in one run.")
-    ] = "1",
-    threads: Annotated[
-        str, typer.Option("--threads", metavar="N,...", help="Threads that compute.")
-    ] = "1",
+    models: _Models,
+    against: _Against = None,
+    batch: _Batch = "1",
+    threads: _Threads = "1",
     size: SizeOption = None,
-    runs: Annotated[
-        int | None,
-        typer.Option(
-            "--runs",
-            metavar="N",
-            help="Rounds, in each of which every model runs for a moment.  [default: as many as "
-            "there is time for]",
-            parser=whole_number(1),
-        ),
-    ] = None,
-    time: Annotated[
-        float,
-        typer.Option(
-            "--seconds",
-            metavar="S",
-            help="How long rounds go on, for each batch and number of threads.",
-            parser=seconds,
-        ),
-    ] = 10.0,
-    starts: Annotated[
-        int,
-        typer.Option(
-            "--starts",
-            metavar="N",
-            help="Fresh processes of each model, for session start, first run and memory.",
-            parser=whole_number(0),
-        ),
-    ] = 5,
+    runs: _Runs = None,
+    time: _Seconds = 10.0,
+    starts: _Starts = 5,
     form: TableOrJson = "table",
 ) -> None:
     """Measure latency, session start and memory of models by runs in turn."""

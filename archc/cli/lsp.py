@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import sys
 from typing import Annotated
@@ -12,7 +13,8 @@ import typer
 from archc.cli.terminal import say
 
 WRONG_USAGE = 2
-_ALLOCATIONS_BETWEEN_COLLECTIONS = 100_000
+_ALLOCATIONS_BETWEEN_COLLECTIONS = (100_000, 20, 50)
+"""Of the young, the middle and the old: a collection of all takes as long as an answer."""
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -40,9 +42,10 @@ def lsp(
     # Nothing but the protocol may come out: what is printed by mistake goes to standard error.
     given, taken = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    logging.getLogger("pygls").setLevel(logging.CRITICAL)  # the client is told what goes wrong
     server = make_server(variant)
     gc.freeze()
-    gc.set_threshold(_ALLOCATIONS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(*_ALLOCATIONS_BETWEEN_COLLECTIONS)
     server.start_io(os.fdopen(given, "rb"), os.fdopen(taken, "wb"))
     if not server.is_shut_down:
         raise typer.Exit(1)  # as the protocol has it of a client that leaves without a word

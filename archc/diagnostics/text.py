@@ -27,6 +27,9 @@ SHOWN_FRAMES = 6
 LONGEST_HELP = 500
 """Cells; a help is there to be pasted, so what it quotes is cut only beyond this."""
 
+LONGEST_STRETCH = 1_000
+"""Characters of a line beside a mark that are looked at; a hostile line may have millions."""
+
 _RED, _YELLOW, _BLUE, _CYAN, _BOLD = "1;31", "1;33", "1;34", "1;36", "1"
 _COLORS = {Severity.ERROR: _RED, Severity.WARNING: _YELLOW}
 _QUOTED = re.compile(r"`([^`]*)`")
@@ -212,16 +215,18 @@ class _Excerpt:
 
 
 def _excerpt(span: Span, room: int) -> _Excerpt:
-    line = span.source.line(span.line)
-    start = min(span.column - 1, len(line))
+    whole = span.source.line(span.line)
+    left_out = max(min(span.column - 1, len(whole)) - LONGEST_STRETCH, 0)
+    line = whole[left_out : left_out + 3 * LONGEST_STRETCH]
+    start = min(span.column - 1 - left_out, len(line))
     shown = pieces(line) + [" "] * (start == len(line))  # what is missing is marked at the end
     ends_here = span.end_line == span.line
-    end = min(span.end_column - 1, len(line)) if ends_here else len(line.rstrip())
+    end = min(span.end_column - 1 - left_out, len(line)) if ends_here else len(line.rstrip())
     end = max(end, start + 1)
     goes_on = not ends_here and (span.end_line, span.end_column) != (span.line + 1, 1)
     low, high = _window(shown, start, end, room - len(ELLIPSIS) * goes_on)
-    before = ELLIPSIS if low else ""
-    after = ELLIPSIS if high < len(shown) else ""
+    before = ELLIPSIS if low or left_out else ""
+    after = ELLIPSIS if high < len(shown) or left_out + len(line) < len(whole) else ""
     return _Excerpt(
         (before + "".join(shown[low:high]) + after).rstrip(" "),
         len(before) + cells(shown[low:start]),

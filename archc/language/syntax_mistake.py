@@ -134,6 +134,10 @@ def _comma(source: Source, trouble: Trouble) -> Slip | None:
 
 def _colon(source: Source, trouble: Trouble) -> Slip | None:
     """A line without its colon: `relu1 relu`."""
+    if trouble.problem.startswith("mapping values"):
+        before = source.line(trouble.line)[: trouble.column - 1]
+        is_lost = " {" in before and ":" not in before and not before.lstrip().startswith("- {")
+        return _without_colon(source, trouble.line) if is_lost else None
     if trouble.problem != "could not find expected ':'" or trouble.opened is None:
         return None
     line = trouble.opened[0]
@@ -179,7 +183,7 @@ def _indentation(source: Source, trouble: Trouble) -> Slip | None:
 
 def _odd_line_above(source: Source, line: int) -> Slip | None:
     """The line above one that has no mapping, where it alone is indented less than both beside."""
-    above, here = _indent(source.line(line - 1)), _indent(source.line(line))
+    above, here = _content_indent(source.line(line - 1)), _indent(source.line(line))
     if above >= here or not _is_entry(source.line(line - 1)) or _opens_block(source.line(line - 1)):
         return None
     entries = (t for n in range(line - 2, 0, -1) if _is_entry(t := source.line(n)))
@@ -191,6 +195,11 @@ def _odd_line_above(source: Source, line: int) -> Slip | None:
     message = f"this line is indented by {_spaces(above)}, its neighbour by {here}"
     helps = (f"indent it by {_spaces(here)}",)
     return Slip(_here(source, line - 1, above + 1), message, "", related, helps)
+
+
+def _content_indent(line: str) -> int:
+    """Where the content of a line begins, behind the dashes of list items."""
+    return len(line) - len(line.lstrip(" -"))
 
 
 def _spaces(count: int) -> str:

@@ -96,12 +96,21 @@ class Doubts:
                     return f"names such as `{bound.name}` have other numbers than the network's"
         return None
 
-    def is_told(self, layer: int, evidence: set[Evidence], alike: Sequence[int]) -> bool:
-        """Whether two things tell a layer from others of its form."""
+    def is_told(
+        self, layer: int, evidence: set[Evidence], alike: Sequence[int], *, is_lone: bool
+    ) -> bool:
+        """Whether two things tell a layer from others of its form.
+
+        Args:
+            layer: the layer.
+            evidence: what told it.
+            alike: the layers of its form.
+            is_lone: whether that was one neighbour in one place, which may be there by chance.
+        """
         return (
             not evidence.isdisjoint(("numbers", "words"))
             or self._order.is_by_file
-            or self._is_numbered_rightly(layer)
+            or self._is_numbered_rightly(layer, alike if is_lone else ())
             or self._shares_word(layer, alike)
         )
 
@@ -160,9 +169,20 @@ class Doubts:
         words = self._words(alike, candidates).values()
         return any(layer in layers and self.bound[layer] in groups for layers, groups in words)
 
-    def _is_numbered_rightly(self, layer: int) -> bool:
-        """Whether a number puts the group before or behind another as the network does."""
+    def _is_numbered_rightly(self, layer: int, alike: Sequence[int]) -> bool:
+        """Whether a number puts the group before or behind another as the network does.
+
+        Args:
+            layer: the layer.
+            alike: layers that numbers must tell it from, so that no two may change places unseen.
+        """
         if not self._order.is_by_numbers:
+            return False
+        own = self._groups[self.bound[layer]].tokens
+        others = [
+            self._groups[self.bound[n]].tokens for n in alike if n in self.bound and n != layer
+        ]
+        if any(precedes(own, other) is None for other in others):
             return False
         tokens = self._groups[self.bound[layer]].tokens
         for other, group in self.bound.items():

@@ -17,7 +17,9 @@ from archc.matching.names import Tokens
 from archc.matching.order import Order
 from archc.matching.parties import GroupParty, LayerParty
 
-Evidence: TypeAlias = Literal["place", "numbers", "words"]
+Evidence: TypeAlias = Literal["place", "neighbour", "numbers", "words"]
+"""What told a layer from others; a neighbour is a place that only one bound layer speaks for."""
+
 _Pairs: TypeAlias = list[tuple[Cell, Cell]]
 
 _STEPS = 2_000
@@ -32,6 +34,7 @@ class Refinement:
 
     Attributes:
         evidence: for each layer, what told it from others of its form.
+        beside: for layers that a neighbour told, how long the names of the two cells were.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Refinement:
         self._next = count(max((*colors[0], *colors[1]), default=0) + 1)
         self._order = order
         self.evidence: list[set[Evidence]] = [set() for _ in layers]
+        self.beside: dict[int, tuple[int, int]] = {}
 
     def run(self) -> None:
         """Splits colors until nothing tells more."""
@@ -80,9 +84,18 @@ class Refinement:
         for members, pairs in self._agreeing():
             if size and members < size:
                 break
-            if self._split(pairs, "place" if len(pairs) == 1 else "numbers"):
+            if self._split(pairs, self._evidence_of(pairs)):
                 size = members
         return size > 0
+
+    def _evidence_of(self, pairs: _Pairs) -> Evidence:
+        if len(pairs) != 1:
+            return "numbers"
+        ((layers, _),) = pairs
+        colors = [self._colors[0][member] for member in layers.members]
+        if sum(self._counts[0][c] == self._counts[1][c] == 1 for c in colors) > 1:
+            return "place"
+        return "neighbour"
 
     def _split(self, pairs: _Pairs, evidence: Evidence) -> bool:
         """Whether members of cells that agree got other colors than those outside."""
@@ -96,6 +109,8 @@ class Refinement:
                         self._recolor(side, member, fresh[color])
                         if side == 0:
                             self.evidence[member].add(evidence)
+                            if evidence == "neighbour":
+                                self.beside[member] = len(layers.tokens), len(groups.tokens)
         return any(shared)
 
     def _shared(self, layers: Cell, groups: Cell) -> list[int]:

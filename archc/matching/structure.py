@@ -22,6 +22,7 @@ _WHY: Mapping[Evidence, Why] = {
     "words": "told by names",
     "numbers": "told by numbers",
     "place": "told by its place",
+    "neighbour": "told by its place",
 }
 
 
@@ -163,7 +164,7 @@ class _Attempt:
             own[layer] = other[group] = color
         refinement = Refinement(layers, groups, (own, other), structure.order)
         refinement.run()
-        self._evidence = refinement.evidence
+        self._evidence, self._beside = refinement.evidence, refinement.beside
         self._same = {
             layer: tuple(there) for here, there in refinement.classes().values() for layer in here
         }
@@ -206,9 +207,30 @@ class _Attempt:
         if len(form.layers) > len(form.groups):
             return unnamed, f"the network has {len(form.layers)} such layers, the file fewer"
         alone = [layer for layer in unnamed if layer in self._alone]
-        if not all(self._doubts.is_told(a, self._evidence[a], form.layers) for a in alone):
+        if not all(self._is_told(layer, form) for layer in alone):
             return unnamed, _ONE_LEFT
         return tuple(layer for layer in unnamed if layer not in self._alone), _SEVERAL_FIT
+
+    def _is_told(self, layer: int, form: _Alike) -> bool:
+        evidence = self._evidence[layer]
+        is_lone = evidence == {"neighbour"} and not self._is_called_alike(layer)
+        return self._doubts.is_told(layer, evidence, form.layers, is_lone=is_lone)
+
+    def _is_called_alike(self, layer: int) -> bool:
+        """Whether another layer, and its group, are called as these two within their cells."""
+        own, other = self._endings(layer)
+        return any(
+            (own and other and _ends(self._endings(n, whole=True), (own, other)))
+            or (n in self._beside and self._endings(n) == (own, other))
+            for n in self._alone
+            if n != layer
+        )
+
+    def _endings(self, layer: int, *, whole: bool = False) -> tuple[Tokens, Tokens]:
+        """What a layer and its group are called, within the two cells of a neighbour or wholly."""
+        own, other = (0, 0) if whole else self._beside[layer]
+        group = self._given.groups[self._alone[layer]]
+        return self._given.layers[layer].tokens[own:], group.tokens[other:]
 
     def _left(self, form: _Alike, layers: Sequence[int], reason: str) -> OpenForm:
         taken = {self._alone[n] for n in form.layers if n in self._alone and n not in layers}
@@ -240,6 +262,10 @@ class _Attempt:
             return "only one of its form"
         evidence = self._evidence[layer]
         return next((why for told, why in _WHY.items() if told in evidence), "the only one left")
+
+
+def _ends(names: tuple[Tokens, Tokens], endings: tuple[Tokens, Tokens]) -> bool:
+    return all(name[-len(end) :] == end for name, end in zip(names, endings, strict=True))
 
 
 def _form(layer: LayerParty, layout: Layout, there: Collection[Form]) -> Form:

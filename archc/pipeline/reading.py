@@ -11,7 +11,7 @@ from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.library import find_import, find_spec, not_found, nowhere, read_source
 from archc.language.spec import SpecFile
-from archc.language.tree import Scalar
+from archc.language.tree import Scalar, Tree
 from archc.stages.parse import parse
 from archc.stages.read import link, read
 
@@ -57,23 +57,21 @@ def read_spec(
     reporter: Reporter,
     variant: str | None = None,
     opened: Mapping[Path, Source] | None = None,
+    tree: Tree | None = None,
 ) -> Spec | Failed:
     """The spec of a text; its imports are looked up beside the source's name.
 
-    `opened` are texts that stand in place of files, by their resolved paths, as an editor has them.
+    `opened` are texts that stand in place of files, by their resolved paths, as an editor has them;
+    `tree` is the text's own, where it is known already.
     """
-    file = _read_files(source, reporter, opened or {})
+    spec = _read_file(source, reporter) if tree is None else read(source, tree, reporter)
+    file = FAILED if isinstance(spec, Failed) else _with_imports(spec, reporter, opened or {})
     return FAILED if isinstance(file, Failed) else Spec(file, variant)
 
 
-def _read_files(
-    source: Source, reporter: Reporter, opened: Mapping[Path, Source]
-) -> SpecFile | Failed:
-    """The file of a text, linked with all that it imports, directly or not; cycles are no harm."""
-    spec = _read_file(source, reporter)
-    if isinstance(spec, Failed):
-        return FAILED
-    known: dict[Path, SpecFile | Failed] = {Path(source.name).resolve(): spec}
+def _with_imports(spec: SpecFile, reporter: Reporter, opened: Mapping[Path, Source]) -> SpecFile:
+    """The file, linked with all that it imports, directly or not; cycles are no harm."""
+    known: dict[Path, SpecFile | Failed] = {Path(spec.source.name).resolve(): spec}
     waiting = [spec]
     while waiting:
         file = waiting.pop(0)

@@ -153,10 +153,16 @@ class _Emission:
         if means is not None and len(means) != kernel.dims[1] * _groups(unit):
             means = None
         rounded = rounded_kernel(kernel, bias, scale, _groups(unit), means)
-        found = [self._integers(kernel.name, rounded, kernel.dims)]
+        own = self._own_name(kernel.name, unit)
+        found = [self._integers(own, rounded, kernel.dims)]
         if bias is not None or means is not None:
-            found.append(self._integer_bias(kernel, bias, rounded, scale))
+            name = bias.name if bias is not None else f"{kernel.name.rpartition('.')[0]}.bias"
+            found.append(self._integer_bias(self._own_name(name, unit), rounded, scale))
         return found
+
+    def _own_name(self, name: str, unit: Unit) -> str:
+        """A name for a weight, which several operators may share, each with scales of its own."""
+        return name if name not in self._new else f"{name}/{unit.node.outputs[0]}"
 
     def _integers(self, name: str, rounded: RoundedKernel, dims: tuple[int, ...]) -> str:
         self._new[name] = InitializerDef(name, INT8, dims, rounded.kernel)
@@ -164,14 +170,7 @@ class _Emission:
         count = (len(rounded.scales),)
         return self._dequantized(name, scales, InitializerDef("", INT8, count, bytes(count[0])))
 
-    def _integer_bias(
-        self,
-        kernel: InitializerDef,
-        bias: InitializerDef | None,
-        rounded: RoundedKernel,
-        scale: Scale,
-    ) -> str:
-        name = bias.name if bias is not None else f"{kernel.name.rpartition('.')[0]}.bias"
+    def _integer_bias(self, name: str, rounded: RoundedKernel, scale: Scale) -> str:
         count = (len(rounded.scales),)
         self._new[name] = InitializerDef(name, INT32, count, rounded.bias)
         scales = (np.float32(scale.scale) * rounded.scales).astype("<f4").tobytes()

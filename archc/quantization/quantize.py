@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from archc.onnx_io.model import ModelDef
 from archc.quantization.agreement import Agreement, agreement, outputs_of
+from archc.quantization.curves import functions_behind
 from archc.quantization.emit import Rounding, emit
 from archc.quantization.guard import LayerCost, guarded
 from archc.quantization.observe import Sample, Step, observe, running
 from archc.quantization.ramps import most_needed, ramp_scale, risen_scale
 from archc.quantization.ranges import METHODS, Scale, Seen, scale_of
 from archc.quantization.samples import Samples
-from archc.quantization.units import Unit, rounded_values, units_of, with_whole_silu
+from archc.quantization.units import Unit, rounded_values, units_of
 
 AUTO = "auto"
 """The method that agrees best on the samples that ranges are chosen from."""
@@ -63,25 +65,24 @@ def quantize(
         is_portable: whether to keep to ONNX's own operators.
         step: told how far it has come.
     """
-    whole = model if is_portable else with_whole_silu(model)
     with running(model) as session:
         wanted = outputs_of(session, samples.seen), outputs_of(session, samples.held_back)
     methods = tuple(METHODS) if method == AUTO else (method,)
-    roundings = _roundings(whole, samples.seen, methods, step, is_portable=is_portable)
+    roundings = _roundings(model, samples.seen, methods, step, is_portable=is_portable)
     compared = samples.seen[:_COMPARED_ON]
     tried: dict[str, Agreement] = {}
     if len(methods) > 1:
         exact = wanted[0][:_COMPARED_ON]
-        tried = {m: agreement(exact, emit(whole, r), compared) for m, r in roundings.items()}
+        tried = {m: agreement(exact, emit(model, r), compared) for m, r in roundings.items()}
         method = max(methods, key=lambda m: tried[m].rank)
     rounding = roundings[method]
     found: Agreement | None = None
     costs: tuple[LayerCost, ...] = ()
     if least is not None and samples.held_back:
         rounding, found, costs = guarded(
-            whole, rounding, least, samples.seen, samples.held_back, wanted, step
+            model, rounding, least, samples.seen, samples.held_back, wanted, step
         )
-    result = emit(whole, rounding)
+    result = emit(model, rounding)
     if found is None and samples.held_back:
         found = agreement(wanted[1], result, samples.held_back)
     count = len(rounding.units)
@@ -97,9 +98,12 @@ def _roundings(
     is_portable: bool,
 ) -> dict[str, Rounding]:
     units = units_of(model, is_portable=is_portable)
-    values = set(rounded_values(units, model).values())
+    values = set(chain.from_iterable(rounded_values(units, model).items()))
     has_histograms = any(method != "minmax" for method in methods)
     seen = observe(model, values, samples, has_histograms=has_histograms, step=step)
+    for value, function in functions_behind(model).items():
+        if value in seen:
+            seen[value].through = function
     means = {v: s.channel_means for v, s in seen.items() if s.channel_means is not None}
     return {method: Rounding(units, _scales(units, seen, method), means) for method in methods}
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 Numbers: TypeAlias = NDArray[np.float64]
 
+Function: TypeAlias = Callable[[Numbers], Numbers]
+
 BINS = 2048
 """Bins of a histogram."""
 
@@ -24,6 +26,7 @@ LEVELS = 255
 
 _KEPT_SHARE = 0.9999
 _CUTS = 40
+_LEAST_SHARE = 0.1
 
 
 class Scale(NamedTuple):
@@ -49,6 +52,7 @@ class Seen:
         counts: the numbers in each of the bins between them; empty before they are counted.
         channel_sums: the sums over each channel, of a value that a kernel takes.
         channel_count: the numbers that are in each of these sums.
+        through: the function of each number that alone takes the value, if there is one.
     """
 
     least: float = 0.0
@@ -56,6 +60,7 @@ class Seen:
     counts: Numbers | None = None
     channel_sums: Numbers | None = None
     channel_count: int = 0
+    through: Function | None = None
 
     def widen(self, numbers: NDArray[np.generic]) -> None:
         """Takes in how far some numbers go, and their sums by channel."""
@@ -118,18 +123,29 @@ def _most_of_them(seen: Seen) -> tuple[float, float]:
 
 
 def _least_error(seen: Seen) -> tuple[float, float]:
-    """The range that makes the mean squared error of rounding and cutting off the smallest."""
-    if seen.counts is None:
+    """The range that makes the mean squared error of rounding and cutting off the smallest.
+
+    What is measured is the error behind the function that takes the value, where that is known: a
+    number that it maps to 0 need not be told from its neighbours. One end is moved, then the other.
+    """
+    counts = seen.counts
+    if counts is None:
         return seen.least, seen.most
     edges = np.linspace(seen.least, seen.most, BINS + 1)
     centres = (edges[:-1] + edges[1:]) / 2
-    best, found = np.inf, (seen.least, seen.most)
-    for share in np.linspace(0.3, 1.0, _CUTS):
-        least, most = seen.least * share, seen.most * share
-        error = float((between(least, most).rounded(centres) - centres) ** 2 @ seen.counts)
-        if error < best:
-            best, found = error, (least, most)
-    return found
+    through = seen.through or _unchanged
+    wanted = through(centres)
+
+    def error(ends: tuple[float, float]) -> float:
+        return float((through(between(*ends).rounded(centres)) - wanted) ** 2 @ counts)
+
+    shares = np.linspace(1.0, _LEAST_SHARE, _CUTS)
+    _, most = min(((seen.least, seen.most * share) for share in shares), key=error)
+    return min(((seen.least * share, most) for share in shares), key=error)
+
+
+def _unchanged(numbers: Numbers) -> Numbers:
+    return numbers
 
 
 METHODS: Mapping[str, Choose] = {

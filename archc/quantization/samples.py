@@ -18,6 +18,7 @@ from archc.quantization.observe import Sample
 from archc.runtime.answers import read_answers
 from archc.runtime.image_tensor import to_tensor
 from archc.runtime.metadata import ModelRecord
+from archc.runtime.model_input import ModelInput
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
 
@@ -104,7 +105,7 @@ def _arrays(path: Path, record: ModelRecord, reporter: Reporter) -> list[Sample]
     for entry in record.inputs:
         fault = _fault(entry.name, arrays.get(entry.name), entry.dtype.value)
         if fault is None:
-            fault = entry.conflict(arrays[entry.name].shape[1:])
+            fault = _misfit(entry, arrays[entry.name].shape[1:])
         if fault is not None:
             helps = (f"write it with `numpy.savez(path, {entry.name}=…)`, the batch first",)
             message = f"`{shown(str(path))}` does not fit the input `{entry.name}`: {fault}"
@@ -114,6 +115,10 @@ def _arrays(path: Path, record: ModelRecord, reporter: Reporter) -> list[Sample]
         message = f"`{shown(str(path))}` has different numbers of samples for its inputs"
         return reporter.error(WRONG_SAMPLES, message, place)
     return [{n: arrays[n][i : i + 1] for n in wanted} for i in range(max(counts, default=0))]
+
+
+def _misfit(entry: ModelInput, sizes: tuple[int, ...]) -> str | None:
+    return entry.conflict((*sizes[-1:], *sizes[:-1]) if entry.nhwc else sizes)
 
 
 def _fault(name: str, array: NDArray[np.generic] | None, dtype: str) -> str | None:

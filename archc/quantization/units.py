@@ -41,7 +41,6 @@ _KINDS: dict[str, Kind] = {
     "HardSigmoid": "curve",
     "Sigmoid": "curve",
     "LeakyRelu": "curve",
-    "QuickGelu": "curve",
 }
 
 
@@ -108,10 +107,18 @@ def _unit(operators: Operators, node: NodeDef) -> Unit | None:
         return None
     if kind == "clamp" and not is_clamp(operators, node):
         return None
-    clamp = operators.only_taker(node.outputs[0]) if kind in ("kernel", "meeting") else None
-    if clamp is None or node.op_type == "Concat" or not is_clamp(operators, clamp):
+    clamp = _clamp_behind(operators, node) if kind in ("kernel", "meeting") else None
+    if clamp is None:
         return Unit(node, kind, inputs, node.outputs[0])
     return Unit(node, kind, inputs, clamp.outputs[0], clamp)
+
+
+def _clamp_behind(operators: Operators, node: NodeDef) -> NodeDef | None:
+    """The clamp that can become the range of what a node gives; not where floats are wanted."""
+    clamp = operators.only_taker(node.outputs[0])
+    if clamp is None or node.op_type == "Concat" or operators.is_kept(clamp.outputs[0]):
+        return None
+    return clamp if is_clamp(operators, clamp) else None
 
 
 def is_clamp(operators: Operators, node: NodeDef) -> bool:
@@ -124,33 +131,6 @@ def is_clamp(operators: Operators, node: NodeDef) -> bool:
     if least is None or not isinstance(least.source, bytes) or least.dtype is not DType.FLOAT32:
         return False
     return unpack_float(least.source, least.dtype) == 0.0
-
-
-def with_whole_silu(model: ModelDef) -> ModelDef:
-    """The model with x · sigmoid(x) as one operator, ONNX Runtime's `QuickGelu` with alpha 1.
-
-    Between eight bits it is computed in float at once, where a product of two rounded values
-    would lose the most near 0.
-    """
-    operators = Operators(model)
-    for node in operators:
-        if node.domain or node.op_type != "Mul":
-            continue
-        for value, gate in (node.inputs, node.inputs[::-1]):
-            sigmoid = operators.giver(gate)
-            if sigmoid is None or sigmoid.op_type != "Sigmoid" or sigmoid.inputs != (value,):
-                continue
-            if operators.only_taker(gate) is None:
-                continue
-            whole = NodeDef(
-                "QuickGelu", node.name, (value,), node.outputs, {"alpha": 1.0}, "com.microsoft"
-            )
-            operators.merge(sigmoid, node, whole)
-            break
-    rewritten = operators.finish()
-    if any(node.domain == "com.microsoft" for node in rewritten.nodes):
-        return replace(rewritten, other_opsets=(*model.other_opsets, ("com.microsoft", 1)))
-    return rewritten
 
 
 def rounded_values(units: Collection[Unit], model: ModelDef) -> dict[str, str]:

@@ -135,7 +135,9 @@ AT_THE_BOUND = {
     ),
     "elements": (lambda n: spec(let=f"{{x: $(range({n}))}}"), 10_000, "expression/too-large"),
     "bits": (lambda n: spec(let=f"{{x: $(2 ** {n})}}"), 2_048, "expression/too-large"),
-    "lists in lists": (lambda n: spec(let=f"{{x: {'[' * n}{']' * n}}}"), 65, "expression/too-large"),
+    "lists in lists": (
+        lambda n: spec(let=f"{{x: {'[' * n}{']' * n}}}"), 65, "expression/too-large"
+    ),
     "copies": (lambda n: spec(f"[{{identity, repeat: {n}}}]"), 10_000, "repeat/too-many"),
     "sequences": (lambda n: spec("[" * n + "relu" + "]" * n), DEPTH_BOUND, "spec/too-deep"),
 }  # fmt: skip

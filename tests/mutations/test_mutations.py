@@ -19,8 +19,9 @@ import pytest
 from archc.diagnostics.diagnostic import Diagnostic, Severity
 from archc.diagnostics.machine import render_json
 from archc.diagnostics.text import render_text
+from tests.mutations.every_kind import EVERY_KIND
 from tests.mutations.families import Family, families
-from tests.mutations.kinds import KINDS, Mutation
+from tests.mutations.kinds import Mutation
 
 SITES_OF_A_KIND = 2
 """The first and the last place where a kind fits a family."""
@@ -59,7 +60,7 @@ HARMLESS = frozenset({"removed-layer", "padding-lost", "stride-in-a-branch", "ke
 
 def mutations(family: Family, *, everything: bool = False) -> Iterator[Mutation]:
     """The mutations of a family: of each kind those at the first and the last place."""
-    for make in KINDS.values():
+    for make in EVERY_KIND.values():
         found = list(make(family))
         if len(found) > SITES_OF_A_KIND and not everything:
             found = [found[0], found[-1]]
@@ -93,7 +94,7 @@ def test_family_is_broken_in_many_ways(name: str) -> None:
 def test_every_kind_fits_a_family() -> None:
     used = {mutation.kind for family in FAMILIES.values() for mutation in mutations(family)}
 
-    assert used == set(KINDS)
+    assert used == set(EVERY_KIND)
 
 
 def _complaints(mutation: Mutation, found: tuple[Diagnostic, ...]) -> list[str]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from archc.diagnostics.diagnostic import Diagnostic
 from archc.editor.lsp.document import Document
-from archc.editor.lsp.references import path_of
+from archc.editor.lsp.symbols import path_of
 from archc.editor.lsp.workspace import Workspace
 
 DELAY_SECONDS = 0.12
@@ -69,7 +69,7 @@ class Checker:
         if document is None:
             return
         found: tuple[Diagnostic, ...] = ()
-        for found in document.check():
+        for found in document.check() if self._workspace.is_spec(path) else ():
             if found:
                 self._take(document, found)
             await asyncio.sleep(PAUSE_SECONDS)

@@ -19,6 +19,9 @@ from archc.language.tree import Mapping, Scalar
 HERE = "archcHere"
 """The word in the place of the one being typed."""
 
+SIZE_BOUND = 1_000_000
+"""Characters beyond which trying several texts takes too long."""
+
 _TYPED = re.compile(r"[\w-]*\Z")
 _TYPED_IN_EXPRESSION = re.compile(r"\w*\Z")
 _REST = re.compile(r"[\w-]*")
@@ -69,6 +72,8 @@ class Cursor(NamedTuple):
 def cursor_at(document: Document, offset: int) -> Cursor | None:
     """The place of the cursor, or None where nothing can be made of it."""
     text = document.source.text
+    if len(text) > SIZE_BOUND:
+        return None
     line_start = text.rfind("\n", 0, offset) + 1
     before = text[line_start:offset]
     pattern = _TYPED_IN_EXPRESSION if _EXPRESSION.search(before) else _TYPED

@@ -57,10 +57,15 @@ class Document:
         return self.lines.source
 
     @cached_property
+    def _parsed(self) -> tuple[Tree | None, tuple[Diagnostic, ...]]:
+        reporter = Reporter()
+        tree = parse(self.source, reporter)
+        return None if isinstance(tree, Failed) else tree, reporter.diagnostics
+
+    @property
     def tree(self) -> Tree | None:
         """The tree, or None where the text is no YAML."""
-        tree = parse(self.source, Reporter())
-        return None if isinstance(tree, Failed) else tree
+        return self._parsed[0]
 
     @cached_property
     def words(self) -> list[Word]:
@@ -69,10 +74,12 @@ class Document:
 
     @cached_property
     def _read(self) -> tuple[Spec | None, tuple[Diagnostic, ...]]:
+        tree, found = self._parsed
+        if tree is None or self._is_part:
+            return None, found
         reporter = Reporter()
-        if self._is_part:
-            return None, ()
-        spec = read_spec(self.source, reporter, opened=self.opened)
+        reporter.add(found)
+        spec = read_spec(self.source, reporter, opened=self.opened, tree=tree)
         return None if isinstance(spec, Failed) else spec, reporter.diagnostics
 
     @property
@@ -102,10 +109,23 @@ class Document:
         return None if is_complete(file) else next(iter(file.variants), None)
 
     @cached_property
+    def _traced(self) -> tuple[Trace | None, tuple[Diagnostic, ...]]:
+        spec, found = self._read
+        if spec is None:
+            return None, found
+        reporter = Reporter()
+        trace = trace_spec(spec.file, reporter, self.variant)
+        return trace, (*found, *reporter.diagnostics)
+
+    @property
     def trace(self) -> Trace | None:
         """What elaborating the variant that is shown came upon; None where there is no spec."""
-        spec = self.spec
-        return trace_spec(spec.file, Reporter(), self.variant) if spec is not None else None
+        return self._traced[0]
+
+    @property
+    def mistakes(self) -> tuple[Diagnostic, ...]:
+        """What is wrong in reading, and in elaborating the variant that is shown."""
+        return self._traced[1]
 
     @cached_property
     def figures(self) -> Figures | None:

@@ -30,6 +30,7 @@ class Figures:
     def __init__(self, trace: Trace) -> None:
         self._graph = trace.graph
         self._sizes = _sizes(trace)
+        self._shown: dict[TensorType, str] = {}
         self._owned: dict[str, int] | None = None
         self._fields: dict[ValueId, ReceptiveField | None] | None = None
 
@@ -37,7 +38,11 @@ class Figures:
         """The sizes of a type at the sizes of samples: `64×56×56`."""
         if kind is None:
             return "?"
-        return "×".join(self._size(size) for size in kind.sizes) or "scalar"
+        known = self._shown.get(kind)
+        if known is None:
+            known = "×".join(self._size(size) for size in kind.sizes) or "scalar"
+            self._shown[kind] = known
+        return known
 
     def formula(self, kind: TensorType) -> str:
         """The type in the symbols of the inputs, where it has some and is short."""

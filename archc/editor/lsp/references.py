@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from pathlib import Path
-from typing import NamedTuple
 
-from archc.diagnostics.place import Source, Span
+from archc.diagnostics.place import Span
 from archc.editor.lsp.document import Document
 from archc.editor.lsp.expressions import mention_at, mentions, span_of
+from archc.editor.lsp.layer_paths import layer_places, path_symbol
+from archc.editor.lsp.symbols import Kind, Symbol, bare, is_same, path_of
 from archc.editor.lsp.words import DECLARING, Declaration, Role, Word
 from archc.editor.lsp.workspace import Workspace
 from archc.language.expression import Literal, Name
@@ -17,41 +17,6 @@ from archc.language.spec import Block, Parameter, SpecFile
 from archc.language.tree import Mapping, Scalar
 from archc.language.values import LayerValue, Text
 from archc.layers.catalog import OPS
-from archc.stages.elaborate.trace import Target
-
-
-class Kind(Enum):
-    """What can be referred to."""
-
-    NAME = "parameter"
-    BLOCK = "block"
-    LAYER = "layer"
-    VARIANT = "variant"
-
-
-class Symbol(NamedTuple):
-    """Something that is declared at one place and referred to from others.
-
-    Attributes:
-        span: where its name is declared.
-        block: for a parameter, the block that it belongs to; empty for the file's own.
-    """
-
-    kind: Kind
-    name: str
-    path: Path
-    span: Span
-    block: str = ""
-
-
-def path_of(source: Source) -> Path:
-    """The file that a source is the text of."""
-    return Path(source.name).resolve()
-
-
-def is_same(a: Span, b: Span) -> bool:
-    """Whether two spans are one place; a file may have been read more than once."""
-    return a[1:] == b[1:] and (a.source is b.source or path_of(a.source) == path_of(b.source))
 
 
 def symbol_at(document: Document, offset: int) -> Symbol | None:
@@ -67,7 +32,7 @@ def symbol_at(document: Document, offset: int) -> Symbol | None:
             _block_symbol(document, mention.text) if is_text else _name_symbol(declared, document)
         )
     if word.role is Role.PATH:
-        return _path_symbol(document, word, offset)
+        return path_symbol(document, word, offset)
     return None if "$" in word.text else _plain_symbol(document, word)
 
 
@@ -110,7 +75,7 @@ def references(workspace: Workspace, symbol: Symbol) -> list[tuple[Document, Spa
 
 def _in(document: Document, symbol: Symbol) -> list[Span]:
     if symbol.kind is Kind.LAYER:
-        return _layer_places(document, symbol)
+        return layer_places(document, symbol)
     if symbol.kind is Kind.VARIANT:
         return [symbol.span] if path_of(symbol.span.source) == document.path else []
     found = []
@@ -149,14 +114,6 @@ def _names(document: Document, word: Word, symbol: Symbol) -> bool:
 def _is_block(document: Document, symbol: Symbol) -> bool:
     block = document.file.block(symbol.name) if document.file is not None else None
     return block is not None and is_same(block.span, symbol.span)
-
-
-def bare(document: Document, scalar: Scalar) -> Span:
-    """The span of a scalar without its quotes."""
-    if not scalar.is_quoted:
-        return scalar.span
-    start, end = document.lines.offsets(scalar.span)
-    return document.span(start + 1, end - 1)
 
 
 def takes_layer(document: Document, word: Word) -> bool:
@@ -242,65 +199,3 @@ def _block_symbol(document: Document, name: str) -> Symbol | None:
     if block is None:
         return None
     return Symbol(Kind.BLOCK, name, path_of(block.span.source), block.span)
-
-
-# Paths.
-
-
-def _targets(document: Document, word: Word) -> list[Target]:
-    trace = document.trace
-    return trace.targets.get(word.scalar.span, []) if trace is not None else []
-
-
-def _path_symbol(document: Document, word: Word, offset: int) -> Symbol | None:
-    """The layer that a path leads to; a name within the path is looked up among the layers."""
-    targets = _targets(document, word)
-    if not targets:
-        return None
-    start, _ = document.lines.offsets(bare(document, word.scalar))
-    parts = word.text.split(".")
-    count = word.text[: max(offset - start, 0)].count(".") + 1
-    target = targets[0]
-    if count < len(parts):
-        full = ".".join(target.name.split(".")[: count - len(parts)])
-        found = _layer_called(document, full)
-        return found if found is not None else _symbol(target)
-    return _symbol(target)
-
-
-def _symbol(target: Target) -> Symbol:
-    name = target.name.rpartition(".")[2]
-    return Symbol(Kind.LAYER, name, path_of(target.span.source), target.span)
-
-
-def _layer_called(document: Document, name: str) -> Symbol | None:
-    trace = document.trace
-    for uses in trace.uses.values() if trace is not None else ():
-        for use in uses:
-            if use.name == name:
-                return _symbol(Target(name, use.name_span))
-    return None
-
-
-def _layer_places(document: Document, symbol: Symbol) -> list[Span]:
-    found = [symbol.span] if path_of(symbol.span.source) == document.path else []
-    for word in document.words:
-        if word.role is not Role.PATH or "$" in word.text:
-            continue
-        start, _ = document.lines.offsets(bare(document, word.scalar))
-        if not _targets(document, word) and _could_lead(document, word, symbol):
-            found.append(document.span(start, start + len(symbol.name)))
-        for part in word.text.split("."):
-            led = _path_symbol(document, word, start)
-            if led is not None and is_same(led.span, symbol.span):
-                found.append(document.span(start, start + len(part)))
-            start += len(part) + 1
-    return found
-
-
-def _could_lead(document: Document, word: Word, symbol: Symbol) -> bool:
-    """Whether a path that the shown variant does not look up begins with a layer's name."""
-    if word.text.partition(".")[0] != symbol.name:
-        return False
-    declared = next((w for w in document.words if w.scalar.span == symbol.span), None)
-    return declared is not None and declared.block in ("", word.block)

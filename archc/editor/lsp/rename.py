@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from archc.diagnostics.place import Span
-from archc.editor.lsp.changes import Change, changed, errors
+from archc.editor.lsp.changes import Change, changed
 from archc.editor.lsp.document import Document
 from archc.editor.lsp.expressions import mentions
-from archc.editor.lsp.references import Kind, Symbol, references, symbol_at
+from archc.editor.lsp.references import references, symbol_at
+from archc.editor.lsp.symbols import Kind, Symbol
 from archc.editor.lsp.words import Role
 from archc.editor.lsp.workspace import Workspace
 from archc.language.spec import RESERVED_PARAMETERS
@@ -54,6 +55,8 @@ def rename(workspace: Workspace, document: Document, offset: int, name: str) -> 
     if workspace.get(symbol.path) is None:
         return Refusal(f"`{symbol.name}` is declared in {symbol.path}: open it first")
     by_document: dict[Document, list[Change]] = {}
+    if any(other.lines.written(span) != symbol.name for other, span in places):
+        return Refusal(f"`{symbol.name}` is not written as such everywhere")
     for other, span in places:
         by_document.setdefault(other, []).append(Change(span, name))
     for other, changes in by_document.items():
@@ -88,7 +91,8 @@ def _tried(by_document: dict[Document, list[Change]], symbol: Symbol) -> Refusal
     for document, changes in by_document.items():
         after = changed(document, changes)
         after.opened |= {p: s for p, s in sources.items() if p != document.path}
-        if len(errors(after)) > len(errors(document)) or _layers(after) != _layers(document):
+        is_worse = len(after.mistakes) > len(document.mistakes)
+        if is_worse or _layers(after) != _layers(document):
             return Refusal(
                 f"the spec would mean something else with this name: `{symbol.name}` stays"
             )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from archc.diagnostics.place import Source, Span
 from archc.editor.lsp.words import Declaration, Names, Role, Word
 from archc.language.spec import CONTROL_KEYS, MODIFIERS
@@ -39,7 +37,7 @@ class SequenceReader:
         beside: tuple[str, ...] = (),
     ) -> None:
         """Takes a word."""
-        self.words.append(replace(here, scalar=scalar, role=role, whole=whole, beside=beside))
+        self.words.append(here._replace(scalar=scalar, role=role, whole=whole, beside=beside))
 
     def scalars(self, tree: Tree, role: Role, here: Word) -> None:
         """Takes a scalar, or all that stand in a node, with one role."""
@@ -61,7 +59,7 @@ class SequenceReader:
             for item in tree.items:
                 self.value(item, here)
         elif tree.entries:
-            self._with_arguments(tree, tree.entries, replace(here, layer=None))
+            self._with_arguments(tree, tree.entries, here._replace(layer=None))
 
     def keyed(self, tree: Tree, here: Word) -> None:
         """Takes a section of fixed keys with values below them."""
@@ -72,7 +70,7 @@ class SequenceReader:
             self.add(tree, Role.VALUE, here)
         else:
             for entry in tree:
-                inside = replace(here, argument=entry.key.text)
+                inside = here._replace(argument=entry.key.text)
                 self.add(entry.key, Role.KEY, here, beside=tree.names)
                 self.keyed(entry.value, inside)
 
@@ -81,15 +79,16 @@ class SequenceReader:
     def sequence(self, tree: Tree, here: Word) -> None:
         """Takes a list or a mapping of layers."""
         if isinstance(tree, Scalar):
-            self.add(tree, Role.OP, replace(here, layer=tree))
+            self.add(tree, Role.OP, here._replace(layer=tree))
         elif isinstance(tree, Sequence):
             for item in tree.items:
                 self._item(item, here)
         else:
+            beside = tree.names
             for entry in tree:
                 whole = _from_to(entry.key.span, entry.value.span)
-                at = replace(here, layer=entry.value, op=None, argument=None)
-                self.add(entry.key, Role.LAYER_NAME, at, whole=whole, beside=tree.names)
+                at = here._replace(layer=entry.value, op=None, argument=None)
+                self.add(entry.key, Role.LAYER_NAME, at, whole=whole, beside=beside)
                 self._layer(entry.value, at)
 
     def _item(self, tree: Tree, here: Word) -> None:
@@ -97,7 +96,7 @@ class SequenceReader:
         if isinstance(tree, Mapping) and is_control:
             self._control(tree, here, is_branches=False)
         else:
-            self._layer(tree, replace(here, layer=tree, op=None, argument=None))
+            self._layer(tree, here._replace(layer=tree, op=None, argument=None))
 
     def _control(self, tree: Mapping, here: Word, *, is_branches: bool) -> None:
         loop = tree.get("for")
@@ -108,7 +107,7 @@ class SequenceReader:
             for name in _scalars(loop.value):
                 value = values.value if values is not None else None
                 names.declared[name.text] = Declaration(Role.LOOP_NAME, name, value, here.block)
-        inside = replace(here, names=names, op=None, argument=None)
+        inside = here._replace(names=names, op=None, argument=None)
         for entry in tree:
             key = entry.key.text
             self.add(entry.key, Role.CONTROL, here, beside=tree.names)
@@ -119,7 +118,7 @@ class SequenceReader:
                     entry.value, inside
                 )
             elif key in CONTROL_KEYS:
-                self.value(entry.value, replace(here, op=None, argument=key))
+                self.value(entry.value, here._replace(op=None, argument=key))
 
     # Layers.
 
@@ -127,12 +126,12 @@ class SequenceReader:
         if isinstance(tree, Scalar):
             self.add(tree, Role.OP, here)
         elif isinstance(tree, Sequence):
-            self.sequence(tree, replace(here, layer=None))
+            self.sequence(tree, here._replace(layer=None))
         else:
             entries = self._modifiers(tree, here)
             if entries and entries[0].key.text == "layers":
                 self.add(entries[0].key, Role.MODIFIER, here, beside=tree.names)
-                self.sequence(entries[0].value, replace(here, layer=None))
+                self.sequence(entries[0].value, here._replace(layer=None))
             elif entries:
                 self._with_arguments(tree, entries, here)
 
@@ -144,21 +143,21 @@ class SequenceReader:
             key = entry.key.text
             if key not in MODIFIERS:
                 continue
-            self.add(entry.key, Role.MODIFIER, replace(here, op=op), beside=tree.names)
+            self.add(entry.key, Role.MODIFIER, here._replace(op=op), beside=tree.names)
             if key in ("from", "weights"):
-                self.scalars(entry.value, Role.PATH, replace(here, argument=key))
+                self.scalars(entry.value, Role.PATH, here._replace(argument=key))
             elif key == "name":
                 self.scalars(entry.value, Role.LAYER_NAME, here)
             elif key == "first" and isinstance(entry.value, Mapping):
-                self._arguments(entry.value.entries, entry.value.names, replace(here, op=op))
+                self._arguments(entry.value.entries, entry.value.names, here._replace(op=op))
             else:
-                self.value(entry.value, replace(here, op=None, argument=key))
+                self.value(entry.value, here._replace(op=None, argument=key))
         return others
 
     def _with_arguments(self, tree: Mapping, entries: tuple[Entry, ...], here: Word) -> None:
         first, *rest = entries
         self.add(first.key, Role.OP, here, beside=tree.names)
-        inside = replace(here, op=first.key)
+        inside = here._replace(op=first.key)
         if isinstance(first.value, Mapping):
             beside = (*first.value.names, *(e.key.text for e in rest))
             self._arguments(first.value.entries, beside, inside)
@@ -169,14 +168,14 @@ class SequenceReader:
     def _arguments(self, entries: tuple[Entry, ...], beside: tuple[str, ...], here: Word) -> None:
         for entry in entries:
             name = entry.key.text
-            self.add(entry.key, Role.ARGUMENT, replace(here, argument=name), beside=beside)
+            self.add(entry.key, Role.ARGUMENT, here._replace(argument=name), beside=beside)
             self._argument(entry.value, name, here)
 
     def _argument(self, tree: Tree, name: str | None, here: Word) -> None:
         cls = layer_class(here.op.text) if here.op is not None and here.op.text in OPS else None
-        inside = replace(here, argument=name)
+        inside = here._replace(argument=name)
         if cls is not None and cls.takes_branches and name in (None, "branches"):
-            self._branches(tree, replace(here, layer=None, op=None, argument=None))
+            self._branches(tree, here._replace(layer=None, op=None, argument=None))
         elif cls is not None and cls.path_argument is not None:
             principal = next(iter(cls.model_fields))
             is_path = (name or principal) == cls.path_argument
@@ -206,9 +205,9 @@ class SequenceReader:
             if key == "layers":
                 self.sequence(entry.value, here)
             elif key == "from":
-                self.scalars(entry.value, Role.PATH, replace(here, argument=key))
+                self.scalars(entry.value, Role.PATH, here._replace(argument=key))
             else:
-                self.value(entry.value, replace(here, argument=key))
+                self.value(entry.value, here._replace(argument=key))
 
 
 def _scalars(tree: Tree) -> list[Scalar]:

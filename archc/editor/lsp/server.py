@@ -43,8 +43,9 @@ class SpecServer(LanguageServer):
         self._versions: dict[Path, int] = {}
 
     def document(self, uri: str) -> Document | None:
-        """The open document of a URI."""
-        return self.specs.get(self.uris.path(uri))
+        """The open document of a URI, if it is a spec or may become one."""
+        path = self.uris.path(uri)
+        return self.specs.get(path) if self.specs.is_spec(path) or self.specs.is_new(path) else None
 
     @property
     def takes_snippets(self) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from archc.diagnostics.place import Span
 from archc.editor.lsp.sequence_words import SequenceReader
 from archc.editor.lsp.words import Declaration, Names, Role, Word
@@ -23,15 +21,15 @@ def read_words(tree: Tree) -> list[Word]:
 
 class _SpecReader(SequenceReader):
     def spec(self, tree: Tree) -> None:
-        if not isinstance(tree, Mapping):
-            self.value(tree, self.here(Names(None, {})))
-            return
         names = Names(None, {})
+        if not isinstance(tree, Mapping):  # the first key of all may be about to be typed
+            self.scalars(tree, Role.TOP_KEY, self.here(names))
+            return
         for key in ("params", "let"):
             self._declare(tree.get(key), names, Role.PARAMETER if key == "params" else Role.LET)
         here = self.here(names)
         for entry in tree:
-            inside = replace(here, section=entry.key.text)
+            inside = here._replace(section=entry.key.text)
             self.add(entry.key, Role.TOP_KEY, here, whole=_whole(entry), beside=tree.names)
             self._section(entry, inside)
 
@@ -57,7 +55,7 @@ class _SpecReader(SequenceReader):
         elif key == "labels":
             self.scalars(value, Role.TEXT, here)
         else:
-            self.value(value, replace(here, argument=key))
+            self.value(value, here._replace(argument=key))
 
     def _declarations(self, key: str, tree: Mapping, here: Word) -> None:
         for entry in tree:
@@ -65,7 +63,7 @@ class _SpecReader(SequenceReader):
                 self._parameter(entry, here, tree)
             elif key == "let":
                 self.add(entry.key, Role.LET, here, whole=_whole(entry))
-                self.value(entry.value, replace(here, argument=entry.key.text))
+                self.value(entry.value, here._replace(argument=entry.key.text))
             elif key == "variants":
                 self._variant(entry, here)
             else:
@@ -73,14 +71,14 @@ class _SpecReader(SequenceReader):
 
     def _parameter(self, entry: Entry, here: Word, beside: Mapping) -> None:
         self.add(entry.key, Role.PARAMETER, here, whole=_whole(entry), beside=beside.names)
-        inside = replace(here, argument=entry.key.text)
+        inside = here._replace(argument=entry.key.text)
         value = entry.value
         if not isinstance(value, Mapping):
             is_type = isinstance(value, Scalar) and parse_type(value.text) is not None
             self.scalars(value, Role.TYPE, inside) if is_type else self.value(value, inside)
             return
         for part in value:
-            self.add(part.key, Role.KEY, replace(inside, section="parameter"), beside=value.names)
+            self.add(part.key, Role.KEY, inside._replace(section="parameter"), beside=value.names)
             if part.key.text == "type":
                 self.scalars(part.value, Role.TYPE, inside)
             elif part.key.text == "help":
@@ -96,12 +94,12 @@ class _SpecReader(SequenceReader):
             is_key = part.key.text in _VARIANT_KEYS
             role = Role.KEY if is_key else Role.SETTING
             section = "variant" if is_key else here.section
-            at = replace(here, section=section, argument=part.key.text)
+            at = here._replace(section=section, argument=part.key.text)
             self.add(part.key, role, at, whole=_whole(part), beside=entry.value.names)
             if part.key.text == "expect":
-                self.keyed(part.value, replace(here, section="expect"))
+                self.keyed(part.value, here._replace(section="expect"))
             else:
-                self.value(part.value, replace(here, argument=part.key.text))
+                self.value(part.value, here._replace(argument=part.key.text))
 
     def _block(self, entry: Entry, here: Word) -> None:
         name = entry.key.text
@@ -109,11 +107,11 @@ class _SpecReader(SequenceReader):
         if not isinstance(entry.value, Mapping):
             return
         names = Names(here.names, {})
-        inside = replace(here, names=names, block=name)
+        inside = here._replace(names=names, block=name)
         self._declare(entry.value.get("params"), names, Role.PARAMETER, name)
         self._declare(entry.value.get("let"), names, Role.LET, name)
         for part in entry.value:
-            at = replace(inside, section="block")
+            at = inside._replace(section="block")
             self.add(part.key, Role.KEY, at, whole=_whole(part), beside=entry.value.names)
             if part.key.text == "layers":
                 self.sequence(part.value, inside)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from functools import cached_property
 from typing import NamedTuple
 
 from archc.diagnostics.place import Span
@@ -79,8 +78,7 @@ class Names:
         return {**outer, **self.declared}
 
 
-@dataclass(frozen=True, eq=False)
-class Word:
+class Word(NamedTuple):
     """A scalar with its part.
 
     Attributes:
@@ -107,7 +105,7 @@ class Word:
     section: str = ""
     beside: tuple[str, ...] = ()
 
-    @cached_property
+    @property
     def text(self) -> str:
         """What is written."""
         return self.scalar.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,9 +12,15 @@ from archc.editor.lsp.document import Document
 from archc.editor.lsp.positions import TextLines
 from archc.language.library import nowhere, read_source
 
+_ARCHC = re.compile(r"^archc[ \t]*:", re.MULTILINE)
+_ANY_KEY = re.compile(r"^[^\s#-][^#\n]*:", re.MULTILINE)
+
 
 class Workspace:
     """Open documents by their paths.
+
+    Editors send all YAML files to a server for YAML; those without the key `archc` are none of
+    ours, but where it was there and is being typed anew.
 
     A document is one version of a text; what hangs on another that has changed is made anew.
 
@@ -27,6 +34,7 @@ class Workspace:
         self.variant: str | None = None
         self._open: dict[Path, Document] = {}
         self._closed: dict[Path, Document] = {}
+        self._specs: set[Path] = set()
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -36,6 +44,8 @@ class Workspace:
     def put(self, path: Path, text: str) -> Document:
         """Opens a document, or takes its new version."""
         known = self._open.get(path)
+        if _ARCHC.search(text) is not None:
+            self._specs.add(path)
         lines = TextLines(str(path), text, self.encoding)
         document = self._made(path, lines, known.good if known is not None else None)
         self._open[path] = document
@@ -45,11 +55,21 @@ class Workspace:
     def close(self, path: Path) -> None:
         """Forgets a document; the file stands for it again."""
         self._open.pop(path, None)
+        self._specs.discard(path)
         self._refresh(path)
 
     def get(self, path: Path) -> Document | None:
         """The open document of a path."""
         return self._open.get(path)
+
+    def is_spec(self, path: Path) -> bool:
+        """Whether an open document is a spec, or was one a moment ago."""
+        return path in self._specs
+
+    def is_new(self, path: Path) -> bool:
+        """Whether an open document has no key at all, and so may become a spec."""
+        document = self._open.get(path)
+        return document is not None and _ANY_KEY.search(document.source.text) is None
 
     def show(self, variant: str | None) -> None:
         """Shows another variant."""
@@ -82,8 +102,9 @@ class Workspace:
     def _refresh(self, changed: Path) -> None:
         """Makes the documents anew that may read another one that has changed."""
         for path, document in self._open.items():
-            uses = changed in imported(document) or _lacks(document)
-            if path != changed and uses:
+            if path == changed:
+                continue
+            if changed in imported(document) or _lacks(document):
                 self._open[path] = self._made(path, document.lines, document.good)
 
 

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("pygls")
-
 from tests.editor.lsp.client import Client
 
 

@@ -136,6 +136,25 @@ def test_every_question_has_an_answer(client: Client, text: str) -> None:
     assert client.log == []
 
 
+def test_other_yaml_files_are_left_alone(client: Client) -> None:
+    text = "name: ci\non: [push]\njobs: {build: {steps: [{run: make}]}}\n"
+    uri = client.open(Path("/nowhere/ci.yaml"), text)
+    assert client.diagnostics(uri) == []
+    assert client.hover(uri, "na¦me: ci") == ""
+    assert client.completions(uri, "jo¦bs") == {}
+    assert client.symbols(uri) == []
+    client.change(uri, f"archc: 1\n{text}")
+    assert "spec/unknown-key" in [d.code for d in client.diagnostics(uri)]
+    client.change(uri, f"arch: 1\n{text}")  # the key is being typed anew
+    assert [d.code for d in client.diagnostics(uri)][:1] == ["spec/version"]
+
+
+def test_an_empty_file_may_become_a_spec(client: Client) -> None:
+    uri = client.open(Path("/nowhere/new.yaml"), "# mine\nar\n")
+    assert client.diagnostics(uri) == []
+    assert {"archc", "layers"} <= set(client.completions(uri, "\nar¦\n"))
+
+
 def test_a_failure_is_a_message_and_the_server_lives_on(monkeypatch: pytest.MonkeyPatch) -> None:
     from archc.editor.lsp.handlers import make_server
 

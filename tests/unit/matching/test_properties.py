@@ -154,6 +154,22 @@ def test_other_modules_than_the_networks_never_give_a_whole_wrong_plan(
         assert mistakes(bound, order) == []
 
 
+def test_one_neighbour_does_not_make_two_modules_the_same() -> None:
+    """A norm and its convolution, and a convolution and its norm: each module stands but once."""
+    first: Form = (("weight", (8, 3, 3, 3)),)
+    conv: Form = (("weight", (8, 8, 3, 3)),)
+    norm: Form = tuple((name, (8,)) for name in ("bias", "running_mean", "running_var", "weight"))
+    forms = (first, conv, norm, conv, conv, norm, conv, conv, norm, norm)
+    chain = Chain(forms, tuple((1 << number) - 1 for number in range(len(forms))))
+    sizes = (1, 1, 2, 4, 2)
+    names = [f"alpha{m}.alpha{n}" for m, size in enumerate(sizes) for n in range(size)]
+    called = ["beta0.alpha.alpha0.alpha0", "beta0.alpha.alpha1.alpha", "beta0.alpha.alpha1.beta"]
+    called += ["beta0.beta.alpha0", *(f"beta1.alpha{number}" for number in range(6))]
+    bound = by_names(chain, names, called, range(len(forms)))
+    assert mistakes(bound, range(len(forms))) == []
+    assert bound.open_forms
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_the_same_modules_under_other_words_are_bound_rightly_or_left_open(

@@ -10,6 +10,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from archc.diagnostics.reporter import Reporter
 from archc.onnx_io import model_file
+from archc.runtime.metadata import ModelRecord, PrecisionRecord, format_metadata
 from tests.packages.building import draw_weights, write_checkpoint
 from tests.rendered.scenarios import Scene, scenario
 
@@ -97,6 +98,16 @@ def too_many_entries(folder: Path) -> Scene:
     with patch.object(model_file, "MAX_ENTRIES", 3):  # a million would take seconds
         model_file.open_model_file(Path("net.onnx"), reporter)
     return reporter.diagnostics
+
+
+@scenario("swap/eight-bits")
+def eight_bits(folder: Path) -> Scene:
+    model = _model(_weight())
+    record = ModelRecord(version="1", precision=PrecisionRecord("int8"))
+    helper.set_model_props(model, format_metadata(record))
+    _write(folder, model)
+    write_checkpoint(folder, draw_weights({"fc.weight": (3, 4)}))
+    return _SWAP
 
 
 @scenario("swap/mismatch")

@@ -24,6 +24,7 @@ lint: .venv-test/installed  ## format, lint, types, import contracts and spellin
 	.venv-test/bin/mypy
 	.venv-test/bin/lint-imports
 	.venv-test/bin/codespell
+	.venv-test/bin/archc fmt --check specs examples
 
 oracle: .venv-oracle/installed  ## the zoo against its reference implementations in torch
 	.venv-oracle/bin/python -m pytest -m oracle tests

@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 HEAD = """
+import os
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # as archc does
 import pydantic, typer, yaml
 from typing import Annotated, Literal
 from annotated_types import Ge, Le, MinLen

@@ -150,21 +150,34 @@ def in_eight_bits(
         model, samples, method=wanted.method, least=wanted.min_agreement,
         is_portable=wanted.is_portable, step=step,
     )  # fmt: skip
-    found, least = made.agreement, wanted.min_agreement
-    if least is not None and found is not None:
-        if found.top_1 is None:
-            message = "the first output is no list of classes: no agreement can be measured"
-            return reporter.error(UNPROVEN, message, place, helps=("leave the demand out",))
-        if found.top_1 < least:
-            message = f"{found.top_1:.4f} of {found.samples} samples agree, {least:g} are demanded"
-            helps = ("give more samples to choose ranges from", "demand less")
-            return reporter.error(MISSED, message, place, helps=helps)
+    if isinstance(judge(made, wanted, reporter), Failed):
+        return FAILED
+    found = made.agreement
     record = PrecisionRecord(
         "int8", made.method, made.seen,
         None if found is None else found.top_1, len(samples.held_back),
         tuple(cost.name for cost in made.costs if cost.is_float),
     )  # fmt: skip
     return made._replace(model=_recorded(made.model, record))
+
+
+def judge(made: Quantized, wanted: Precision, reporter: Reporter) -> Failed | None:
+    """Reports a model in eight bits that agrees less than demanded, or where none can tell.
+
+    Reports: quantize/unproven, quantize/too-little-agreement.
+    """
+    found, least = made.agreement, wanted.min_agreement
+    if least is None or found is None:
+        return None
+    place = nowhere(str(wanted.calibrate))
+    if found.top_1 is None:
+        message = "the first output is no list of classes: no agreement can be measured"
+        return reporter.error(UNPROVEN, message, place, helps=("leave the demand out",))
+    if found.top_1 < least:
+        message = f"{found.top_1:.2%} of {found.samples} samples agree, {least:.2%} are demanded"
+        helps = ("give more samples to choose ranges from", "demand less")
+        return reporter.error(MISSED, message, place, helps=helps)
+    return None
 
 
 def _check_float32(model: ModelDef, reporter: Reporter) -> Failed | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
@@ -175,7 +176,11 @@ def judge(made: Quantized, wanted: Precision, reporter: Reporter) -> Failed | No
         return reporter.error(UNPROVEN, message, place, helps=("leave the demand out",))
     if found.top_1 < least:
         message = f"{found.top_1:.2%} of {found.samples} samples agree, {least:.2%} are demanded"
-        helps = ("give more samples to choose ranges from", "demand less")
+        reached = math.floor(100 * found.top_1) / 100
+        helps = (
+            "give more samples to choose ranges from",
+            f"demand less: `--min-agreement {reached:g}`",
+        )
         return reporter.error(MISSED, message, place, helps=helps)
     return None
 

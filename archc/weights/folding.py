@@ -20,11 +20,9 @@ from archc.weights.affine import Affine, NormAffine, Vector
 from archc.weights.conversion import blocks, whole
 
 Numbers: TypeAlias = npt.NDArray[np.float64]
+Rows: TypeAlias = npt.NDArray[np.float32]
 Source: TypeAlias = WeightSource | bytes
 Sizes: TypeAlias = tuple[int, ...]
-
-_BLOCK_BYTES = 1 << 20
-"""Bytes of float32 that are computed at once."""
 
 
 def scaled_outputs(
@@ -36,7 +34,7 @@ def scaled_outputs(
         along = factors[first : first + len(rows), None]
         if is_transposed:
             along = _along(sizes, groups, factors, first, len(rows), sizes[0] // groups)
-        yield from blocks(rows * along, dtype)
+        yield from _scaled(rows, along, dtype)
 
 
 def scaled_inputs(
@@ -46,7 +44,7 @@ def scaled_inputs(
     factors, _ = _pair(affine)
     for first, rows in _rows(source, sizes):
         along = _along(sizes, groups, factors, first, len(rows), sizes[0] // groups)
-        yield from blocks(rows * along, dtype)
+        yield from _scaled(rows, along, dtype)
 
 
 def moved_bias(
@@ -102,20 +100,25 @@ def _along(
     return numbers.reshape(groups, sizes[1])[group].repeat(math.prod(sizes[2:]), axis=1)
 
 
-def _rows(source: Source, sizes: Sizes) -> Iterator[tuple[int, Numbers]]:
-    """The elements in float64 as whole rows [count, row], each block with its first row."""
+def _rows(source: Source, sizes: Sizes) -> Iterator[tuple[int, Rows]]:
+    """The elements as whole rows [count, row], each block with the number of its first row."""
     row_bytes = 4 * math.prod(sizes[1:])
-    block_bytes = max(1, _BLOCK_BYTES // row_bytes) * row_bytes
-    first, left = 0, bytearray()
+    first, left = 0, b""
     for chunk in [source] if isinstance(source, bytes) else source.chunks("float32"):
-        left += chunk
-        while len(left) >= block_bytes:
-            yield first, _block(left[:block_bytes], row_bytes)
-            first += block_bytes // row_bytes
-            del left[:block_bytes]
-    if left:
-        yield first, _block(left, row_bytes)
+        data = left + bytes(chunk) if left else chunk
+        length = memoryview(data).nbytes
+        whole_bytes = length - length % row_bytes
+        left = bytes(memoryview(data)[whole_bytes:])
+        if whole_bytes:
+            rows = np.frombuffer(data, "<f4", whole_bytes // 4).reshape(-1, row_bytes // 4)
+            yield first, rows
+            first += len(rows)
 
 
-def _block(data: bytearray, row_bytes: int) -> Numbers:
-    return np.frombuffer(data, "<f4").reshape(-1, row_bytes // 4).astype(np.float64)
+def _scaled(rows: Rows, along: Numbers, dtype: str) -> Iterator[memoryview]:
+    """Products in float64, rounded once."""
+    if dtype != "float32":
+        return blocks(rows.astype(np.float64) * along, dtype)
+    product = np.empty(rows.shape, "<f4")
+    np.multiply(rows, along, out=product, dtype=np.float64, casting="same_kind")
+    return iter([product.reshape(-1).view(np.uint8).data])

@@ -12,6 +12,7 @@ import math
 import sys
 from pathlib import Path
 
+import numpy as np
 import torch
 from digits import folds, prepared
 from numpy.typing import NDArray
@@ -53,7 +54,9 @@ def trained(
     model = Trainable(spec_of(network))
     inputs, wanted = torch.from_numpy(images), torch.from_numpy(labels)
     steps = EPOCHS * (len(inputs) // BATCH)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.02, fused=True)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=LEARNING_RATE, weight_decay=0.02, fused=True
+    )
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     for _ in range(EPOCHS):
         order = torch.randperm(len(inputs))[: len(inputs) // BATCH * BATCH]
@@ -67,9 +70,7 @@ def trained(
     return model.eval()
 
 
-def count_right(
-    model: Trainable, images: NDArray[np.float32], labels: NDArray[np.int64]
-) -> int:
+def count_right(model: Trainable, images: NDArray[np.float32], labels: NDArray[np.int64]) -> int:
     """How many images get their label."""
     with torch.no_grad():
         return int((model(torch.from_numpy(images)).argmax(1).numpy() == labels).sum())

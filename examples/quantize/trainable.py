@@ -96,9 +96,7 @@ def _conv(
     return F.conv2d(x, weight, bias, strides or 1, (pads or [0, 0])[:2], groups=group)
 
 
-def _max_pool(
-    x: Tensor, *, kernel_shape: list[int], strides: list[int], pads: list[int]
-) -> Tensor:
+def _max_pool(x: Tensor, *, kernel_shape: list[int], strides: list[int], pads: list[int]) -> Tensor:
     return F.max_pool2d(x, kernel_shape, strides, pads[:2])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 import archc
 from archc.pipeline.precision import Precision
+from archc.quantization.agreement import agreement
 from archc.quantization.quantize import Quantized
 from archc.runtime.metadata import parse_metadata
 from tests.packages.building import Built, draw_weights, write_checkpoint, write_spec
@@ -112,13 +113,10 @@ def test_no_accuracy_is_claimed_on_few_samples(tmp_path: Path) -> None:
 def test_what_cannot_be_reached_is_no_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import archc.quantization.guard as guard
-
     def missed(*arguments: Any) -> Any:
         return agreement(*arguments)._replace(top_1=0.5)
 
-    agreement = guard.agreement
-    monkeypatch.setattr(guard, "agreement", missed)
+    monkeypatch.setattr("archc.quantization.guard.agreement", missed)
     found = rule_of(tmp_path, pictures(tmp_path, 16), min_agreement=0.9)
     assert found.rule.slug == "quantize/too-little-agreement"
-    assert "0.5" in found.message
+    assert "50.00%" in found.message

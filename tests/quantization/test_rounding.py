@@ -36,7 +36,8 @@ def levels(x: Numbers, least: float, most: float) -> tuple[Numbers, float]:
 
 def dense(x: Numbers, step: float, weight: Numbers, bias: Numbers, means: Numbers) -> Numbers:
     """A dense layer of levels and an int8 kernel, its bias corrected by the inputs' means."""
-    scales = np.float32(np.abs(weight).max(axis=1) / 127).astype(np.float64)
+    scales: Numbers = np.abs(weight).max(axis=1) / 127
+    scales = scales.astype(np.float32).astype(np.float64)
     kernel = np.clip(np.rint(weight / scales[:, None]), -127, 127)
     moved = (kernel * scales[:, None] - weight) @ means
     whole = np.rint((bias - moved) / (step * scales))

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-import archc.pipeline.precision as precision
 from archc.diagnostics.reporter import Reporter
 from archc.onnx_io.model import ModelDef
+from archc.pipeline.precision import Precision, judge
 from archc.quantization.agreement import Agreement
 from archc.quantization.quantize import Quantized
 from tests.packages.building import write_checkpoint
@@ -92,6 +92,6 @@ def too_little_agreement(folder: Path) -> Scene:
     result = Quantized(
         ModelDef("net", (), (), (), (), 17), "mse", {}, Agreement(0.96, 31.0, 25), 75, (), 4
     )
-    wanted = precision.Precision("int8", Path("samples.npz"), min_agreement=0.99)
-    precision.judge(result, wanted, reporter)
+    wanted = Precision("int8", Path("samples.npz"), min_agreement=0.99)
+    judge(result, wanted, reporter)
     return reporter.diagnostics

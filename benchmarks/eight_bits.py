@@ -31,8 +31,8 @@ from archc.pipeline.precision import Precision
 EXAMPLES = Path(__file__).parent.parent / "examples" / "quantize"
 sys.path.insert(0, str(EXAMPLES))
 
-from digits import folds, prepared  # noqa: E402 - an example, found by the line above
-from train import NETWORKS, spec_of, trained  # noqa: E402
+from digit_folds import folds, prepared  # noqa: E402 - an example, found by the line above
+from train_networks import NETWORKS, spec_of, trained  # noqa: E402
 
 SAMPLES = 200
 ZOO = ("resnet50", "alexnet", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0")
@@ -71,15 +71,14 @@ STOCK: Mapping[str, Callable[[Path, Path, Arrays], None]] = {
 }
 
 
-def build(
-    spec: str | Path, weights: Path | None, samples: Arrays, folder: Path, *, portable: bool = False
-) -> dict[str, Path]:
+def build(spec: str | Path, weights: Path | None, samples: Arrays, folder: Path) -> dict[str, Path]:
     """A network in float, by archc in eight bits, and by the stock quantiser."""
     paths = {name: folder / f"{name}.onnx" for name in ("float", "archc", *STOCK)}
     archc.build(spec, paths["float"], weights=weights)
     given = folder / "samples.npz"
-    np.savez(given, **{_input(paths["float"]): samples})
-    precision = Precision("int8", given, is_portable=portable)
+    arrays: dict[str, Any] = {_input(paths["float"]): samples}
+    np.savez(given, **arrays)
+    precision = Precision("int8", given)
     archc.build(spec, paths["archc"], weights=weights, precision=precision)
     for name, quantize in STOCK.items():
         quantize(paths["float"], paths[name], samples)

@@ -10,6 +10,7 @@ import io
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -71,8 +72,9 @@ class Trainable(nn.Module):  # type: ignore[misc]  # torch is untyped here
             arguments = [values[name.replace("/", ".")] for name in inputs]
             if kind == "BatchNormalization":
                 x, scale, bias, mean, variance = arguments
+                epsilon = attributes["epsilon"]
                 result = F.batch_norm(
-                    x, mean, variance, scale, bias, self.training, _MOMENTUM, attributes["epsilon"]
+                    x, mean, variance, scale, bias, self.training, _MOMENTUM, epsilon
                 )
             else:
                 result = _OPERATORS[kind](*arguments, **attributes)
@@ -85,7 +87,7 @@ def _own(name: str) -> str:
     return name.replace(".", "/")
 
 
-def _attributes(node: onnx.NodeProto) -> dict[str, object]:
+def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {attribute.name: get_attribute_value(attribute) for attribute in node.attribute}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -38,6 +39,15 @@ def imported(code: str, *arguments: str) -> set[str]:
 def test_a_look_at_a_spec_imports_no_array_library(command: str) -> None:
     found = imported(COMMAND, command, "resnet50")
     assert "archc.pipeline" in found
+    assert found & HEAVY == set()
+
+
+def test_weights_that_are_copied_as_they_are_need_no_array_library(tmp_path: Path) -> None:
+    model, checkpoint = str(tmp_path / "lenet.onnx"), str(tmp_path / "lenet.safetensors")
+    imported(COMMAND, "build", "lenet5", "-o", model)
+    imported(COMMAND, "weights", "extract", model, "-o", checkpoint)
+    found = imported(COMMAND, "build", "lenet5", "--weights", checkpoint, "-o", model)
+    assert "archc.onnx_io.writer" in found
     assert found & HEAVY == set()
 
 

@@ -1,6 +1,6 @@
 """Trains three small networks of the zoo on scikit-learn's handwritten digits.
 
-    python examples/quantize/train.py
+    python examples/quantize/train_networks.py
 
 Needs torch, scikit-learn and safetensors; takes some minutes on one CPU core. The 360 digits of
 the first fold are never seen in training. The seed is fixed.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from digits import folds, prepared
+from digit_folds import folds, prepared
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -67,7 +67,8 @@ def trained(
             loss.backward()
             optimizer.step()
             schedule.step()
-    return model.eval()
+    model.eval()
+    return model
 
 
 def count_right(model: Trainable, images: NDArray[np.float32], labels: NDArray[np.int64]) -> int:

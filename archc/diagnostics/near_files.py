@@ -31,7 +31,7 @@ def near_file(
     if suffixes:
         files = [f for f in files if Path(f).suffix in suffixes and os.path.isfile(here / f)]
     found = nearest(path.name, files)
-    if found is not None:
+    if found is not None and _is_near(path, Path(found)):
         return str(path.parent / found)
     above = path.parent.parent
     folders = [f for f in _names(base / above) if os.path.isfile(base / above / f / path.name)]
@@ -45,6 +45,12 @@ def did_you_mean_file(
     """The help with the nearest file, or no help."""
     found = near_file(name, base=base, suffixes=suffixes, but=but)
     return () if found is None else (f"did you mean `{found}`?",)
+
+
+def _is_near(path: Path, found: Path) -> bool:
+    """Whether names are near without the suffix that both have."""
+    is_same = path.stem == found.stem or path.suffix != found.suffix
+    return is_same or nearest(path.stem, (found.stem,)) is not None
 
 
 def _names(folder: Path) -> list[str]:

@@ -133,6 +133,10 @@ class Layer(BaseModel, ABC):
     def infer(self, inputs: tuple[TensorType, ...], check: Check) -> TensorType | Failed:
         """The type of the output for these inputs, or the token of a reported mistake."""
 
+    def check_arguments(self, check: Check) -> Failed | None:  # noqa: ARG002
+        """What is wrong with the arguments by themselves, reported whatever comes in."""
+        return None
+
     @property
     def implied(self) -> Mapping[str, object]:
         """The arguments that are left out and follow from others, such as a pool's stride."""

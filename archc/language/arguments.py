@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -20,6 +21,7 @@ from archc.language.annotation import LARGEST_SHOWN, describe_type, options_of
 from archc.language.calculate import UnknownValue, calculate
 from archc.language.expression import Mistake
 from archc.language.expression_reader import read_template
+from archc.language.lost_brackets import Fits, lost_brackets
 from archc.language.other_words import is_given_by_input, meant_argument
 from archc.language.scope import Context, distrust, where_written
 from archc.language.spec import SpecFile, unknown_cause
@@ -60,7 +62,9 @@ def construct(
     Reports:
         argument/unknown, argument/missing, argument/type.
     """
-    failed = unknown_arguments(model.model_fields, arguments, what, reporter, beside)
+    failed = unknown_arguments(
+        model.model_fields, arguments, what, reporter, beside, fits=partial(_fits, model)
+    )
     misfits = _Misfits(model, what, reporter, context)
     values: dict[str, object] = {}
     for name, argument in arguments.items():
@@ -97,10 +101,12 @@ def unknown_arguments(
     reporter: Reporter,
     beside: tuple[str, ...] = (),
     declared_in: SpecFile | None = None,
+    fits: Fits | None = None,
 ) -> Failed | None:
     """Reports each argument whose name is none of the known ones.
 
-    What a block of a file `declared_in` does not declare is one mistake with its other uses.
+    For a number without a name `fits` says what it could be the value of. What a block of a file
+    `declared_in` does not declare is one mistake with its other uses.
     """
     names = tuple(known)
     failed: Failed | None = None
@@ -114,13 +120,20 @@ def unknown_arguments(
                 helps = ("leave it out: it follows from what comes in",)
             elif name in beside:
                 helps = (f"`{name}` is no argument: it stands beside the op, not among those",)
-            elif not helps:
+            elif not helps and fits is not None and _is_number(name, argument):
+                helps = lost_brackets(name, names, arguments, fits)
+            if not helps:
                 listed = ", ".join(f"`{n}`" for n in names)
                 helps = (f"it takes {listed}" if names else "it takes no arguments",)
             message = f"{what} has no argument `{name}`"
             cause = unknown_cause(declared_in, name) if declared_in is not None else None
             failed = reporter.error(UNKNOWN, message, argument.place, helps=helps, cause=cause)
     return failed
+
+
+def _is_number(name: str, argument: Argument) -> bool:
+    """Whether a number stands in the place of an argument's name, without a value."""
+    return argument.value is None and _INT.fullmatch(name) is not None
 
 
 def plain(value: Value) -> object:

@@ -30,6 +30,8 @@ from archc.language.expression import (
     Unary,
     parts_of,
 )
+from archc.language.functions import FUNCTIONS
+from archc.language.other_symbols import symbol_helps
 
 LENGTH_BOUND = 2_000
 TEXT_BOUND = 20_000
@@ -224,7 +226,15 @@ class _Parser:
             helps = (f"within an expression an element is written `[{found[1:]}]`",)
         elif found == "=":
             helps = ("`==` compares",)
+        elif found == "(" and self._called() in FUNCTIONS:
+            helps = (f"a function is called by its name alone: `{self._called()}(…)`",)
         self._fail(f"`{found}` was not expected here", helps)
+
+    def _called(self) -> str:
+        """The last part of a dotted name before the next token; empty where there is none."""
+        before = self._tokens[max(self._position - 2, 0) : self._position]
+        is_part = [token.text for token in before[:1]] == ["."]
+        return before[1].text if is_part and len(before) > 1 else ""
 
     def _fail_deep(self) -> NoReturn:
         message = f"an expression nests at most {DEPTH_BOUND} levels deep"
@@ -387,7 +397,9 @@ def _tokens(text: str, start: int, end: int) -> list[_Token]:
     rest = text[position:end]
     if rest.strip():
         at = end - len(rest.lstrip())
-        helps = ("write a string in quotes of one kind",) if text[at] in "'\"" else ()
+        is_quote = text[at] in "'\""
+        one_kind = "write a string in quotes of one kind"
+        helps = (one_kind,) if is_quote else symbol_helps(text[at])
         raise Mistake(SYNTAX, f"`{text[at]}` is not understood here", at, at + 1, helps)
     tokens.append(_Token("end", "", end, end))
     return tokens

@@ -57,6 +57,7 @@ class Scope:
         is_counted: whether `count` is known; not after a condition that nobody knows.
         is_whole: whether all its names are known; not where a mistake, which is reported, keeps
             layers from having any.
+        ahead: where the names are written that its mapping has, those not met yet included.
     """
 
     parent: Scope | None
@@ -66,6 +67,7 @@ class Scope:
     count: int = 0
     is_counted: bool = True
     is_whole: bool = True
+    ahead: dict[str, Span] = field(default_factory=dict)
 
     def outwards(self) -> Iterator[Scope]:
         """The scope itself, then those around it."""
@@ -93,6 +95,13 @@ class Scope:
                 return None
             scope = named.scope
         return named
+
+    def below(self, path: str, at: Span) -> Span | None:
+        """Where the first name of a path is written below a place, in this scope or around it."""
+        name = path.partition(".")[0]
+        found = next((s.ahead[name] for s in self.outwards() if name in s.ahead), None)
+        is_below = found is not None and found.source is at.source and found.line > at.line
+        return found if is_below else None
 
     def may_hide(self, path: str) -> bool:
         """Whether a path that is not found may lead to a layer that a mistake has kept away."""

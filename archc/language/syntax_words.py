@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _PROBLEMS = {
     "mapping values are not allowed in this context": "a `:` makes no mapping here",
     "could not find expected ':'": "a key needs a `:` after it",
@@ -20,6 +22,7 @@ _PROBLEMS = {
     "did not find expected node content": "a value was expected here",
 }  # fmt: skip
 
+_BRACED = re.compile(r"\$\{\s*([A-Za-z_]\w*)\s*\}")
 _CONTEXTS = {
     "while parsing a flow mapping": "this `{` is still open",
     "while parsing a flow sequence": "this `[` is still open",
@@ -53,7 +56,9 @@ def syntax_helps(problem: str, line: str, before: str) -> tuple[str, ...]:
         helps.append("indent with spaces, YAML admits no tabs there")
     elif problem == "found character that cannot start any token":
         helps.append("quote the value")
-    if "$(" in line or ("$(" in before and "expected" in problem):
+    if (braced := _BRACED.search(line)) is not None:
+        helps.append(f"write `${braced[1]}`, or an expression in parentheses: `$(…)`")
+    elif "$(" in line or ("$(" in before and "expected" in problem):
         helps.append("quote a value whose expression holds a comma, a bracket, `: ` or ` #`")
     elif "mapping values" in problem and before.strip() and ":" not in before:
         helps.append("the line above may lack its `:`")

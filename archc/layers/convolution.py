@@ -91,7 +91,7 @@ class Conv(Layer):
         channels = image_channels(x, self.op, check)
         if isinstance(channels, Failed):
             return channels
-        failed = self._incomplete(check) or _bad_values(self, self.out, check)
+        failed = self.check_arguments(check) or _bad_values(self, self.out, check)
         if failed is not None:
             return failed
         kernel = self._kernel(channels)
@@ -132,7 +132,12 @@ class Conv(Layer):
         size = kernel_size(self.kernel, self.values)
         return Kernel(out, channels // self.groups, self.groups, size)
 
-    def _incomplete(self, check: Check) -> Failed | None:
+    @override
+    def check_arguments(self, check: Check) -> Failed | None:
+        """What a convolution lacks.
+
+        Reports: conv/incomplete.
+        """
         given = {"out": self.out, "kernel": self.kernel}
         missing = [f"`{name}`" for name, value in given.items() if value is None]
         if self.values is not None or not missing:
@@ -185,15 +190,26 @@ class DepthwiseConv(Layer):
         channels = image_channels(x, self.op, check)
         if isinstance(channels, Failed):
             return channels
-        if self.kernel is None and self.values is None:
-            return check.error(
-                INCOMPLETE,
-                "`depthwise_conv` needs `kernel`",
-                helps=["write `{depthwise_conv: 3}`, or give a fixed kernel with `values`"],
-            )
+        failed = self.check_arguments(check)
+        if failed is not None:
+            return failed
         kernel = self._kernel(channels)
         failed = _bad_values(self, kernel.out, check)
         return failed or _slide(self, x, kernel, check)
+
+    @override
+    def check_arguments(self, check: Check) -> Failed | None:
+        """What a convolution lacks.
+
+        Reports: conv/incomplete.
+        """
+        if self.kernel is not None or self.values is not None:
+            return None
+        return check.error(
+            INCOMPLETE,
+            "`depthwise_conv` needs `kernel`",
+            helps=["write `{depthwise_conv: 3}`, or give a fixed kernel with `values`"],
+        )
 
     @override
     def weights(self, inputs: tuple[TensorType, ...]) -> tuple[Weight, ...]:

@@ -286,14 +286,23 @@ class LocalResponseNorm(Layer):
         Reports: layer/needs-float, layer/needs-image, local_response_norm/even-size.
         """
         (x,) = inputs
-        if self.size % 2 == 0:
-            return check.error(
-                EVEN_SIZE,
-                f"`size: {self.size}` is even",
-                at="size",
-                helps=[f"take an odd number, such as {self.size + 1}"],
-            )
-        return needs_float(x, self.op, check) or needs_image(x, self.op, check) or x
+        failed = self.check_arguments(check) or needs_float(x, self.op, check)
+        return failed or needs_image(x, self.op, check) or x
+
+    @override
+    def check_arguments(self, check: Check) -> Failed | None:
+        """What is wrong with the window.
+
+        Reports: local_response_norm/even-size.
+        """
+        if self.size % 2:
+            return None
+        return check.error(
+            EVEN_SIZE,
+            f"`size: {self.size}` is even",
+            at="size",
+            helps=[f"take an odd number, such as {self.size + 1}"],
+        )
 
     @override
     def lower(

@@ -83,6 +83,14 @@ class MaxPool(Layer):
         return _infer(inputs[0], self.op, self._windows, check)
 
     @override
+    def check_arguments(self, check: Check) -> Failed | None:
+        """What is wrong with the windows.
+
+        Reports: pool/padding-too-large.
+        """
+        return _check_padding(self._windows, check)
+
+    @override
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
         return reach_of(self._windows)
 
@@ -152,6 +160,14 @@ class AvgPool(Layer):
             layer/window-too-large, pool/padding-too-large.
         """
         return _infer(inputs[0], self.op, self._windows, check)
+
+    @override
+    def check_arguments(self, check: Check) -> Failed | None:
+        """What is wrong with the windows.
+
+        Reports: pool/padding-too-large.
+        """
+        return _check_padding(self._windows, check)
 
     @override
     def reach(self, inputs: tuple[TensorType, ...]) -> Reach | None:
@@ -271,6 +287,11 @@ def _infer(x: TensorType, op: str, over: Windows, check: Check) -> TensorType | 
     channels = failed or needs_channels(x, op, check)
     if isinstance(channels, Failed):
         return channels
+    failed = _check_padding(over, check)
+    return failed or needs_fit(over, x, check) or slid(over, x, channels.count)
+
+
+def _check_padding(over: Windows, check: Check) -> Failed | None:
     for window in over:
         most = max(window.before, window.after)
         if most >= window.kernel:
@@ -280,7 +301,7 @@ def _infer(x: TensorType, op: str, over: Windows, check: Check) -> TensorType | 
                 at="padding",
                 helps=[f"take at most {window.kernel - 1}"],
             )
-    return needs_fit(over, x, check) or slid(over, x, channels.count)
+    return None
 
 
 def _infer_global(x: TensorType, op: str, check: Check, *, keep_dims: bool) -> TensorType | Failed:

@@ -12,12 +12,12 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.library import nowhere
 from archc.language.tree import shown
-from archc.runtime.metadata import ModelRecord, PrecisionRecord, format_metadata, parse_metadata
 
 if TYPE_CHECKING:
     from archc.onnx_io.model import ModelDef
     from archc.quantization.observe import Step
     from archc.quantization.quantize import Quantized
+    from archc.runtime.metadata import PrecisionRecord
 
 PRECISION = Rule(
     "build/precision",
@@ -118,6 +118,7 @@ def in_half(model: ModelDef, wanted: Precision, reporter: Reporter) -> ModelDef 
     Reports: quantize/not-float32.
     """
     from archc.quantization.half import half
+    from archc.runtime.metadata import PrecisionRecord
 
     if isinstance(_check_float32(model, reporter), Failed):
         return FAILED
@@ -135,6 +136,7 @@ def in_eight_bits(
     """
     from archc.quantization.quantize import quantize
     from archc.quantization.samples import read_samples
+    from archc.runtime.metadata import PrecisionRecord, parse_metadata
 
     if isinstance(_check_float32(model, reporter), Failed):
         return FAILED
@@ -198,5 +200,7 @@ def _check_float32(model: ModelDef, reporter: Reporter) -> Failed | None:
 
 
 def _recorded(model: ModelDef, record: PrecisionRecord) -> ModelDef:
+    from archc.runtime.metadata import ModelRecord, format_metadata
+
     added = format_metadata(ModelRecord(precision=record))
     return replace(model, metadata={**model.metadata, **added})

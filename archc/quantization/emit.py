@@ -17,6 +17,7 @@ import numpy as np
 from archc.diagnostics.errors import InternalError
 from archc.onnx_io.constants import pack
 from archc.onnx_io.model import InitializerDef, ModelDef, NodeDef, OtherType
+from archc.quantization.patches import Covariances
 from archc.quantization.ramps import top_level
 from archc.quantization.ranges import LEVELS, Numbers, Scale
 from archc.quantization.rounded_kernel import RoundedKernel, rounded_kernel
@@ -35,11 +36,14 @@ class Rounding:
         units: the operators.
         scales: for each value that has a scale of its own.
         means: the mean of each channel of values that kernels take; none leaves biases as they are.
+        covariances: how what small kernels see varies together; without, weights are rounded to
+            the nearest level.
     """
 
     units: tuple[Unit, ...]
     scales: Mapping[str, Scale]
     means: Mapping[str, Numbers] = field(default_factory=dict)
+    covariances: Covariances = field(default_factory=dict)
 
     def without(self, names: Collection[str]) -> Rounding:
         """The same with some operators left in float."""
@@ -152,7 +156,8 @@ class _Emission:
         means = self._rounding.means.get(value)
         if means is not None and len(means) != kernel.dims[1] * _groups(unit):
             means = None
-        rounded = rounded_kernel(kernel, bias, scale, _groups(unit), means)
+        covariance = self._rounding.covariances.get(unit.node.outputs[0])
+        rounded = rounded_kernel(kernel, bias, scale, _groups(unit), means, covariance)
         own = self._own_name(kernel.name, unit)
         found = [self._integers(own, rounded, kernel.dims)]
         if bias is not None or means is not None:

@@ -7,6 +7,7 @@ costliest on, as few as needed are left in float until the agreement is as deman
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from archc.onnx_io.model import ModelDef
@@ -102,7 +103,7 @@ def costs_of(
     candidates = [unit for unit in rounding.units if unit.kind not in ("passing", "clamp")]
     costs = []
     for number, unit in enumerate(candidates, 1):
-        alone = Rounding((unit,), rounding.scales, rounding.means)
+        alone = replace(rounding, units=(unit,))
         costs.append(LayerCost(unit.name, agreement(answers, emit(model, alone), samples).decibels))
         if step is not None:
             step("trying layers", number, len(candidates))

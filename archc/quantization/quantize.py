@@ -12,6 +12,7 @@ from archc.quantization.curves import functions_behind
 from archc.quantization.emit import Rounding, emit
 from archc.quantization.guard import LayerCost, guarded
 from archc.quantization.observe import Sample, Step, observe, running
+from archc.quantization.patches import covariances
 from archc.quantization.ramps import most_needed, ramp_scale, risen_scale
 from archc.quantization.ranges import METHODS, Scale, Seen, scale_of
 from archc.quantization.samples import Samples
@@ -71,9 +72,11 @@ def quantize(
     roundings = _roundings(model, samples.seen, methods, step, is_portable=is_portable)
     compared = samples.seen[:_COMPARED_ON]
     tried: dict[str, Agreement] = {}
+    emitted: dict[str, ModelDef] = {}
     if len(methods) > 1:
         exact = wanted[0][:_COMPARED_ON]
-        tried = {m: agreement(exact, emit(model, r), compared) for m, r in roundings.items()}
+        emitted = {m: emit(model, rounding) for m, rounding in roundings.items()}
+        tried = {m: agreement(exact, made, compared) for m, made in emitted.items()}
         method = max(methods, key=lambda m: tried[m].rank)
     rounding = roundings[method]
     found: Agreement | None = None
@@ -82,7 +85,8 @@ def quantize(
         rounding, found, costs = guarded(
             model, rounding, least, samples.seen, samples.held_back, wanted, step
         )
-    result = emit(model, rounding)
+    is_whole = rounding is roundings[method] and method in emitted
+    result = emitted[method] if is_whole else emit(model, rounding)
     if found is None and samples.held_back:
         found = agreement(wanted[1], result, samples.held_back)
     count = len(rounding.units)
@@ -105,7 +109,10 @@ def _roundings(
         if value in seen:
             seen[value].through = function
     means = {v: s.channel_means for v, s in seen.items() if s.channel_means is not None}
-    return {method: Rounding(units, _scales(units, seen, method), means) for method in methods}
+    together = covariances(model, units, samples, step)
+    return {
+        method: Rounding(units, _scales(units, seen, method), means, together) for method in methods
+    }
 
 
 def _scales(units: Sequence[Unit], seen: Mapping[str, Seen], method: str) -> dict[str, Scale]:

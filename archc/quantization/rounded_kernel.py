@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from archc.graph.weight import WeightSource
 from archc.onnx_io.model import InitializerDef
 from archc.quantization.ranges import Numbers, Scale
+from archc.quantization.rounding_up import rounded_together
 from archc.weights.conversion import whole
 
 _LIMIT = 127
@@ -34,7 +35,7 @@ class RoundedKernel(NamedTuple):
     """
 
     scales: NDArray[np.float32]
-    kernel: RoundedSource
+    kernel: RoundedSource | Levels
     bias: bytes
     noise: float
 
@@ -58,12 +59,30 @@ class RoundedSource(NamedTuple):
         yield levels.reshape(-1).view(np.uint8).data
 
 
+class Levels(NamedTuple):
+    """The source of a small int8 kernel whose levels are at hand."""
+
+    data: bytes
+    shape: tuple[int, ...]
+
+    @property
+    def dtype(self) -> str:
+        """Eight bits with a sign."""
+        return "int8"
+
+    def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
+        """The elements in C order."""
+        assert dtype == self.dtype
+        yield self.data
+
+
 def rounded_kernel(
     kernel: InitializerDef,
     bias: InitializerDef | None,
     scale: Scale,
     groups: int,
     means: Numbers | None,
+    covariance: Numbers | None = None,
 ) -> RoundedKernel:
     """A kernel [out, in/groups, …] and its bias [out] in integers.
 
@@ -73,6 +92,7 @@ def rounded_kernel(
         scale: the scale of what it takes.
         groups: the parts into which its channels fall.
         means: the mean of each input channel, for the correction of the bias.
+        covariance: that of the numbers that an output is a sum over, for the choice of levels.
     """
     numbers = _array(kernel.source, kernel.dims)
     shift = np.zeros(len(numbers))
@@ -82,7 +102,13 @@ def rounded_kernel(
     least = np.abs(shift) / scale.scale / _BIAS_LIMIT  # else the bias would not fit
     scales = np.maximum(largest / _LIMIT, np.maximum(least, np.finfo(np.float32).tiny))
     scales = np.where(largest > 0, scales, np.maximum(least, 1.0)).astype(np.float32)
+    source: RoundedSource | Levels = RoundedSource(kernel.source, kernel.dims, scales)
     levels = _levels(numbers, scales)
+    if covariance is not None:
+        flat = numbers.reshape(len(numbers), -1).astype(np.float64)
+        levels = rounded_together(flat, scales.astype(np.float64), covariance, _LIMIT)
+        levels = levels.reshape(kernel.dims)
+        source = Levels(levels.astype(np.int8).tobytes(), kernel.dims)
     along = scales.reshape(-1, *[1] * (numbers.ndim - 1))
     error = levels * along - numbers
     if means is not None:
@@ -91,7 +117,6 @@ def rounded_kernel(
     whole_bias = np.clip(np.rint(shift / units), -_BIAS_LIMIT, _BIAS_LIMIT).astype("<i4")
     power = float((numbers.astype(np.float64) ** 2).mean()) or 1.0
     noise = float((error.astype(np.float64) ** 2).mean()) / power
-    source = RoundedSource(kernel.source, kernel.dims, scales)
     return RoundedKernel(scales, source, whole_bias.tobytes(), noise)
 
 

@@ -102,7 +102,8 @@ def fold_step(
     return FoldStep(
         layer_of(kernel.node.name), layer_of(node.name), kernel.kernel.name, bias_name(kernel),
         kernel.bias is not None, is_before, kind, tuple(map(_numbers, vectors)),
-        affine.channels, epsilon, kernel.groups, kernel.is_transposed,
+        affine.channels, epsilon,
+        kernel.groups if is_before or kernel.is_transposed else 1, kernel.is_transposed,
     )  # fmt: skip
 
 

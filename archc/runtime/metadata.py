@@ -14,6 +14,7 @@ from typing import Annotated, Literal, NamedTuple, TypeVar
 from annotated_types import Ge, MinLen
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
+from archc.runtime.fold_record import RECORD, format_steps, steps_of
 from archc.runtime.model_input import Admitted, ModelInput
 from archc.runtime.preprocess import Preprocess
 from archc.shapes.tensor_type import DType
@@ -139,7 +140,6 @@ _POLICIES = TypeAdapter(tuple[_Policy, ...])
 _INPUTS = TypeAdapter(tuple[_Input, ...])
 _NAMES = TypeAdapter(tuple[str, ...])
 _PRECISION = TypeAdapter(PrecisionRecord)
-_FOLDED = TypeAdapter(tuple[FoldStep, ...])
 _VALUES = TypeAdapter(dict[str, JsonValue])
 _PREPROCESS = TypeAdapter(Preprocess)
 _FLAG = TypeAdapter(bool)
@@ -153,7 +153,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
     probabilities = reader.json("ends_in_softmax", _NAMES)
     inputs = reader.json("inputs", _INPUTS)
     policies = reader.json("policies", _POLICIES)
-    folded = reader.json("folded", _FOLDED)
+    folded = reader.json("folded", RECORD)
     return ModelRecord(
         version=reader.text("version"),
         spec=reader.text("spec"),
@@ -167,7 +167,7 @@ def parse_metadata(properties: Mapping[str, str]) -> ModelRecord:
         seed=reader.json("seed", _SEED),
         probabilities=frozenset(probabilities or ()),
         inputs=tuple(_model_input(entry) for entry in inputs or ()),
-        folded=folded or (),
+        folded=steps_of(folded or ()),
         precision=reader.json("precision", _PRECISION),
         policies=tuple(PolicyRecord(p.policy, p.choice, p.names) for p in policies or ()),
         damaged=tuple(reader.damaged),
@@ -194,7 +194,7 @@ def format_metadata(record: ModelRecord) -> dict[str, str]:
         "inputs": _json([_input_json(entry) for entry in record.inputs] or None),
         "policies": _json([policy._asdict() for policy in record.policies] or None),
         "precision": _json(record.precision and record.precision._asdict()),
-        "folded": _json(record.folded or None),
+        "folded": format_steps(record.folded),
     }
     return {PREFIX + key: value for key, value in values.items() if value is not None}
 

@@ -91,6 +91,12 @@ def _is_int(text: str) -> bool:
     return any(pattern.match(text) for pattern in (_INT, _OCTAL, _HEX))
 
 
+def _is_list_item(key: Scalar, before: list[Entry]) -> bool:
+    """Whether a number follows another without a value, as in a list that lost its brackets."""
+    is_bare = bool(before) and isinstance(before[0].value, Scalar) and not before[0].value.text
+    return is_bare and all(isinstance(k.value, int) for k in (key, before[0].key))
+
+
 class _Mark(Protocol):
     line: int
     column: int
@@ -265,15 +271,16 @@ class _Builder:
         first = top.seen.setdefault(identity, tree)
         if first is not tree:
             top.is_dropped = True
-            self._reporter.error(
-                DUPLICATE,
-                f"the key `{shown(tree.text)}` stands twice",
-                Place(tree.span),
-                label="again here",
-                related=(Related(first.span, "first here"),),
-            )
+            # Of a list without brackets the first number is reported, which is no key either.
+            if not (top.is_flow and _is_list_item(tree, top.entries[-1:])):
+                self._twice(tree, first)
         top.key = tree
         return False
+
+    def _twice(self, key: Scalar, first: Scalar) -> None:
+        related = (Related(first.span, "first here"),)
+        message, place = f"the key `{shown(key.text)}` stands twice", Place(key.span)
+        self._reporter.error(DUPLICATE, message, place, label="again here", related=related)
 
     def _error(self, rule: Rule, message: str, event: yaml.Event, *helps: str) -> Failed:
         self._failed = True

@@ -7,12 +7,13 @@ properly, and, once linked, every imported block is at hand.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.language.lost_indent import put_under
 from archc.language.parameter_type import parse_type
 from archc.language.spec import (
     LANGUAGE_VERSION,
@@ -74,6 +75,9 @@ _LIBRARY_KEYS = frozenset(
 )
 _TEXTS = ("description", "source", "license")
 _MAPPINGS = ("input", "preprocess", "outputs", "weights", "expect")
+_OWNERS = ("params", "variants", "let", "input", "blocks", "layers", "outputs")
+"""Keys whose values are mappings of names that the user gives."""
+
 _PARAMETER_KEYS = ("type", "default", "min", "max", "choices", "help")
 _BLOCK_KEYS = ("params", "let", "layers", "description")
 
@@ -136,6 +140,11 @@ def _is_misspelt(key: str, tree: Mapping, known: tuple[str, ...]) -> bool:
     return any(nearest(e.key.text, known) == key for e in tree if e.key.text not in known)
 
 
+def _is_foreign(key: str, known: tuple[str, ...]) -> bool:
+    """Whether a key is none of the known ones, nor one misspelt."""
+    return key not in known and nearest(key, known) is None
+
+
 class _Reader:
     def __init__(self, source: Source, reporter: Reporter) -> None:
         self._source = source
@@ -152,6 +161,7 @@ class _Reader:
             )  # fmt: skip
         if not self._version(tree):
             return FAILED
+        tree = self._indented(tree, _OWNERS.__contains__, lambda key: _is_foreign(key, _KEYS))
         self._known_keys(tree, _KEYS, "a spec")
         named = tree.get("name")
         file = SpecFile(self._source, "", (named.value if named else tree.entries[0].key).span)
@@ -168,13 +178,15 @@ class _Reader:
         return file
 
     def _version(self, tree: Mapping) -> bool:
+        """Whether the rest can be read, also where the version is yet to be added."""
         entry = tree.get("archc")
         if entry is None:
             at = tree.entries[0].key if tree.entries else tree
-            self._error(
-                VERSION, "the key `archc` is missing", at, f"begin with `archc: {LANGUAGE_VERSION}`"
-            )
-            return False
+            is_spec = not {"layers", "blocks"}.isdisjoint(tree.names)
+            if not (is_spec and _is_misspelt("archc", tree, _KEYS)):
+                message = "the key `archc` is missing"
+                self._error(VERSION, message, at, f"begin with `archc: {LANGUAGE_VERSION}`")
+            return is_spec
         version = entry.value
         is_number = isinstance(version, Scalar) and not isinstance(version.value, bool)
         if is_number and isinstance(version, Scalar) and version.value == LANGUAGE_VERSION:
@@ -184,6 +196,20 @@ class _Reader:
             f"write `archc: {LANGUAGE_VERSION}`",
         )  # fmt: skip
         return False
+
+    def _indented(
+        self, tree: Mapping, owns: Callable[[str], bool], is_stray: Callable[[str], bool]
+    ) -> Mapping:
+        """A mapping with the entries that lost their indentation where they belong."""
+        tree, strays = put_under(tree, owns, is_stray)
+        for stray in strays:
+            key, under = stray.entries[0].key, shown(stray.under.text)
+            self._reporter.error(
+                UNKNOWN_KEY, f"`{shown(key.text)}` stands beside `{under}`, not under it",
+                Place(key.span), helps=(stray.help,),
+                related=(Related(stray.under.span, "this is left empty"),),
+            )  # fmt: skip
+        return tree
 
     def _known_keys(self, tree: Mapping, known: Iterable[str], what: str) -> Failed | None:
         failed: Failed | None = None
@@ -392,6 +418,9 @@ class _Reader:
 
     def _blocks(self, file: SpecFile, declared: Entry) -> None:
         found = self._mapping(declared)
+        if found is not None:
+            is_part = _BLOCK_KEYS.__contains__
+            found = self._indented(found, lambda key: not is_part(key), is_part)
         for entry in found.entries if found is not None else ():
             name = entry.key.text
             if not is_name(name):

@@ -53,6 +53,44 @@ def test_two_mistakes_in_one_file_are_two_reports() -> None:
     assert found.rules == ["argument/unknown", "layer/unknown-op", "path/unknown"]
 
 
+@pytest.mark.parametrize(
+    ("layer", "rule"),
+    [
+        ("{conv: 4}", "conv/incomplete"),
+        ("depthwise_conv", "conv/incomplete"),
+        ("{max_pool: 2, padding: 2}", "pool/padding-too-large"),
+        ("{avg_pool: 2, padding: 2}", "pool/padding-too-large"),
+        ("{local_response_norm: 4}", "local_response_norm/even-size"),
+    ],
+)
+def test_arguments_that_are_wrong_by_themselves_are_reported_below_a_mistake(
+    layer: str, rule: str
+) -> None:
+    assert validate(f"layers: [rleu, {layer}]").rules == ["layer/unknown-op", rule]
+
+
+@pytest.mark.parametrize(
+    ("first", "rule"), [("", "spec/version"), ("arcch: 1\n", "spec/unknown-key")]
+)
+def test_spec_without_its_version_is_read_on(first: str, rule: str) -> None:
+    reporter = Reporter()
+    text = f"{first}name: net\ninput: {{image: [3, 8, 8]}}\nlayers: {{a: rleu}}\n"
+
+    spec = read_spec(Source("net.yaml", text), reporter)
+    assert not isinstance(spec, Failed)
+    elaborate_network(spec, Choices(), reporter)
+
+    assert [d.rule.slug for d in reporter.diagnostics] == [rule, "layer/unknown-op"]
+
+
+def test_text_of_another_kind_is_one_report() -> None:
+    reporter = Reporter()
+
+    read_spec(Source("net.yaml", "backbone: [[-1, 1, Conv, [64, 6, 2]]]\nnc: 80\n"), reporter)
+
+    assert [d.rule.slug for d in reporter.diagnostics] == ["spec/version"]
+
+
 CASCADES = [
     "params: {a: $(1 / 0)}\nlet: {b: $(a)}\nlayers: [{conv: $b, kernel: 1}, {relu, when: $b}]",
     "layers: {a: rleu, b: {dense: 3}, c: {relu, from: a}, d: {add: [[], {from: a}]}}",

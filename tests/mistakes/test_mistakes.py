@@ -57,7 +57,9 @@ MISTAKES = {
     "argument-of-another-framework": Mistake(
         "argument/unknown", 5, 21, ("kernel_size", "kernel")
     ),
+    "block-not-indented": Mistake("spec/unknown-key", 6, 3),
     "block-used-often": Mistake("merge/sizes", 12, 13),
+    "braces-after-dollar": Mistake("yaml/syntax", 6, 18, ("${width}", "$width")),
     "bracket-not-closed": Mistake(
         "yaml/syntax", 5, 10, ("kernel: 3\n  relu1", "kernel: 3}\n  relu1"), "close it with `}`"
     ),
@@ -65,6 +67,7 @@ MISTAKES = {
     "comma-without-quotes": Mistake(
         "expression/dollar", 6, 17, ("$(max(width, 8))", '"$(max(width, 8))"')
     ),
+    "condition-misspelt": Mistake("expression/not-a-bool", 6, 23, ("ture", "true")),
     "dense-before-flatten": Mistake(
         "dense/not-flat", 7, 8,
         ("pool: global_avg_pool", "pool: {global_avg_pool: {keep_dims: false}}"),
@@ -73,21 +76,38 @@ MISTAKES = {
     "dollar-forgotten": Mistake(
         "argument/type", 7, 16, ("{dense: classes}", "{dense: $classes}"), "$classes"
     ),
+    "function-of-a-module": Mistake(
+        "expression/syntax", 6, 29, ("math.floor", "floor"), "`floor(…)`"
+    ),
     "import-forgotten": Mistake(
         "layer/unknown-op", 5, 10, ("name: net", "name: net\nimports: [blocks]"),
         "imports: [blocks]",
     ),
     "kernel-larger-than-any-input": Mistake("input/too-small", 6, 11),
+    "kernel-without-brackets": Mistake(
+        "argument/unknown", 5, 31, ("kernel: 3, 5", "kernel: [3, 5]")
+    ),
     "key-misspelt": Mistake("spec/unknown-key", 3, 1, ("desciption", "description")),
     "layer-below": Mistake("path/unknown", 5, 37),
+    "layer-of-a-scope": Mistake("path/unknown", 6, 36, ("stem.conv", "stem.0")),
+    "layers-not-indented": Mistake(
+        "spec/unknown-key", 5, 1,
+        ("conv1: {conv: 8, kernel: 3}\nrelu", "  conv1: {conv: 8, kernel: 3}\n  relu"),
+        "indent lines 5 to 6",
+    ),
     "line-indented-alone": Mistake(
         "yaml/syntax", 6, 4, ("   relu1", "  relu1"), "indent it by 2 spaces"
     ),
     "name-twice": Mistake("yaml/duplicate-key", 8, 3),
     "op-of-another-framework": Mistake("layer/unknown-op", 5, 8, ("Conv2D", "conv")),
+    "operator-of-another-language": Mistake("expression/syntax", 7, 33, ("&&", "and")),
     "option-misspelt": Mistake("argument/type", 5, 40, ("smae", "same")),
     "parameter-misspelt": Mistake("expression/unknown-name", 7, 23, ("widht", "width")),
     "parameters-not-as-expected": Mistake("expect/not-met", 7, 22),
+    "projection-left-out": Mistake("merge/sizes", 13, 13),
+    "shape-without-brackets": Mistake(
+        "input/shape", 3, 16, ("image: 3, 32, 32", "image: [3, 32, 32]")
+    ),
     "sizes-agree-on-multiples-only": Mistake(
         "merge/sizes", 7, 20,
         (
@@ -99,6 +119,12 @@ MISTAKES = {
     "tab": Mistake("yaml/syntax", 6, 1, ("\trelu1", "  relu1"), "indent with spaces"),
     "value-wrong-for-a-block": Mistake("argument/type", 10, 32),
     "variant-unknown-parameter": Mistake("params/unknown", 5, 11, ("widht", "width")),
+    "where-beside-the-input": Mistake(
+        "input/key", 3, 27,
+        ("image: [3, H, W], where: {H: {min: 32}}",
+         "image: {shape: [3, H, W], where: {H: {min: 32}}}"),
+        "image: {shape: […], where: …}",
+    ),
 }  # fmt: skip
 
 

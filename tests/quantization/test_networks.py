@@ -62,13 +62,15 @@ def test_a_network_keeps_what_it_gives(
 
 WHOLE = {
     "relu": (
-        "  c: {conv: 8, kernel: 3}\n  a: relu\n  p: {max_pool: 2}\n  s: {add: [[{conv: 8, kernel: 1}], []]}\n"
+        "  c: {conv: 8, kernel: 3}\n  a: relu\n  p: {max_pool: 2}\n"
+        "  s: {add: [[{conv: 8, kernel: 1}], []]}\n"
         "  b: relu6\n  cat: {concat: [[], [{conv: 4, kernel: 1}]]}\n  q: {avg_pool: 2}\n"
     ),
     "gates": (
         "  c: {conv: 8, kernel: 3}\n  a: hard_swish\n"
-        "  g: {mul: [[], [global_avg_pool, {conv: 4, kernel: 1}, relu, {conv: 8, kernel: 1}, hard_sigmoid]]}\n"
-        "  d: {conv: 8, kernel: 1}\n  e: silu\n  h: {mul: [[], [global_avg_pool, {conv: 8, kernel: 1}, sigmoid]]}\n"
+        "  g: {mul: [[], [global_avg_pool, {conv: 4, kernel: 1}, relu, {conv: 8, kernel: 1}, "
+        "hard_sigmoid]]}\n  d: {conv: 8, kernel: 1}\n  e: silu\n"
+        "  h: {mul: [[], [global_avg_pool, {conv: 8, kernel: 1}, sigmoid]]}\n"
     ),
 }
 HEAD = "  pool: global_avg_pool\n  flat: flatten\n  fc: {dense: 5}\n"

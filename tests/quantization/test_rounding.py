@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import archc
 from archc.pipeline.precision import Precision
+from archc.quantization.rounding_up import rounded_together
 from archc.runtime.metadata import parse_metadata
 from tests.packages.building import Built, draw_weights, write_checkpoint, write_spec
 from tests.quantization.eight_bits import both, in_eight_bits, samples_for
@@ -102,6 +106,48 @@ def test_biases_are_corrected_by_what_rounding_moves(tmp_path: Path) -> None:
     )
     error = small.run(x=x)["output"] - x @ weights["fc.weight"].T
     assert np.abs(error.mean(axis=0)).mean() < 0.3 * np.abs(error).mean()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 1000), groups=st.sampled_from([1, 2, 4]), d=st.integers(1, 6))
+def test_weights_are_rounded_so_that_their_errors_cancel(seed: int, groups: int, d: int) -> None:
+    """Against all ways to round up or down: seldom far from the best, never worse than nearest."""
+    random = np.random.default_rng(seed)
+    mixed = random.standard_normal((groups, d, d))
+    covariance = mixed @ mixed.transpose(0, 2, 1)
+    weights = random.uniform(-127, 127, (4, d))
+    ones = np.ones(4)
+    found = rounded_together(weights, ones, covariance, 127)
+    nearest = np.clip(np.rint(weights), -127, 127)
+    for at in range(4):
+        own = covariance[at // (4 // groups)]
+        ways = np.array(list(product(*[(np.floor(w), np.ceil(w)) for w in weights[at]])))
+        costs = np.einsum("nd,de,ne->n", ways - weights[at], own, ways - weights[at])
+
+        def cost(levels: Numbers, at: int = at, own: Numbers = own) -> float:
+            return float((levels - weights[at]) @ own @ (levels - weights[at]))
+
+        assert costs.min() - 1e-9 <= cost(found[at].astype(np.float64))
+        assert cost(found[at].astype(np.float64)) <= cost(nearest[at]) + 1e-9
+        assert np.abs(found[at] - weights[at]).max() <= 1
+
+
+def test_noise_of_first_kernels_is_less_than_with_nearest_levels(tmp_path: Path) -> None:
+    """Neighbours in a picture are much alike, so that errors of their weights can cancel."""
+    text = "input: {x: [1, 32, 32]}\nlayers:\n  c: {conv: 16, kernel: 5, bias: false}\n"
+    spec = write_spec(tmp_path, text)
+    weights = draw_weights({"c.weight": (16, 1, 5, 5)})
+    # Whole numbers from 0 to 255 are exact in eight bits: only the weights are rounded.
+    x = np.clip(np.rint(samples_for(spec, 16)["x"] * 60 + 128), 0, 255)
+    x[:2, 0, 0, 0] = 0, 255
+    checkpoint = write_checkpoint(tmp_path, weights)
+    small = in_eight_bits(tmp_path, spec, checkpoint, {"x": x}, method="minmax")
+    scale = np.abs(weights["c.weight"]).max(axis=(1, 2, 3), keepdims=True) / 127
+    levels = {"c.weight": (np.rint(weights["c.weight"] / scale) * scale).astype(np.float32)}
+    exact = Built(archc.build_bytes(spec, weights=checkpoint)).run(x=x)["output"]
+    nearest = Built(archc.build_bytes(spec, weights=write_checkpoint(tmp_path, levels)))
+    theirs = nearest.run(x=x)["output"] - exact
+    assert ((small.run(x=x)["output"] - exact) ** 2).sum() < 0.7 * (theirs**2).sum()
 
 
 def test_the_same_samples_give_the_same_bytes(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ class LayerCheck:
         demands: what the layer demands of symbols, collected here.
         starts: the value that each branch of a merge begins with.
         context: where the layer stands.
+        left_out: the conditions that left layers of the branches out.
     """
 
     reporter: Reporter
@@ -60,6 +61,7 @@ class LayerCheck:
     demands: list[Bound] = field(default_factory=list)
     starts: tuple[ValueId, ...] = ()
     context: Context | None = None
+    left_out: tuple[Span, ...] = ()
 
     @property
     def domains(self) -> Domains:
@@ -92,6 +94,7 @@ class LayerCheck:
         if axis is not None:
             related += self._origins(axis, tuple(branch_labels) or (0,), span)
         related += passed_on
+        related += self._left_out_of(branch_labels)
         return self.reporter.error(
             rule, message, Place(span, place.trail), label=label, related=related,
             notes=(*notes, *self._input_note()), helps=helps,
@@ -117,6 +120,13 @@ class LayerCheck:
         """
         found = self._origins_since(self.starts, axis, inputs, at)
         return found or self._origins_since((), axis, inputs, at)
+
+    def _left_out_of(self, branches: Iterable[int]) -> list[Related]:
+        """The condition that left out what there is of a branch, which then is its start itself."""
+        bare = [i for i in branches if i < len(self.starts) and self.starts[i] == self.inputs[i].id]
+        found = {span for i in bare for span in self.left_out if _lies_in(span, self.branches[i])}
+        ordered = sorted(found, key=lambda span: (span.line, span.column))
+        return [Related(span, "this is false here, so nothing is left") for span in ordered[:1]]
 
     def _origins_since(
         self, starts: tuple[ValueId, ...], axis: int, inputs: tuple[int, ...], at: Span
@@ -198,6 +208,8 @@ class LayerCheck:
         notes, conditions = self._equal_only_where(verdict, also)
         if isinstance(verdict, Never) and not (isinstance(a, int) and isinstance(b, int)):
             notes = _example(a, b, self.domains, self.builder.defaults)
+        if self.place.trail:
+            helps = ()  # numbers that help one use of a block do not help the others
         return self.error(
             rule, message, at=at, branch=branch, branch_labels=branch_labels, axis=axis,
             notes=notes, helps=conditions or helps,
@@ -219,6 +231,13 @@ class LayerCheck:
         message = "these sizes repeat only after too long a period to compare"
         helps = ("fix the input's size, or declare `multiple_of` in `where`",)
         return self.error(PERIOD, message, at=at, helps=helps)
+
+
+def _lies_in(span: Span, outer: Span) -> bool:
+    """Whether a span lies within another one."""
+    starts_in = (outer.line, outer.column) <= (span.line, span.column)
+    ends_in = (span.end_line, span.end_column) <= (outer.end_line, outer.end_column)
+    return span.source is outer.source and starts_in and ends_in
 
 
 def _conditions(verdict: Verdict, what: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -15,7 +15,17 @@ from archc.graph.graph import Input
 from archc.language.arguments import construct
 from archc.language.evaluate import Evaluator
 from archc.language.scope import Context
-from archc.language.tree import Entry, Mapping, Sequence, Tree, is_name, kind_of, name_help, shown
+from archc.language.tree import (
+    Entry,
+    Mapping,
+    Scalar,
+    Sequence,
+    Tree,
+    is_name,
+    kind_of,
+    name_help,
+    shown,
+)
 from archc.language.values import Argument, Text, Value, describe
 from archc.shapes.domain import Domain
 from archc.shapes.size import Size, symbol
@@ -102,6 +112,7 @@ class InputReader:
         """
         if not tree.entries:
             self._error(SHAPE, "`input` names no input", tree.span, "add `image: [3, 224, 224]`")
+        tree = self._bracketed(self._without_stray_parts(tree))
         parts = [self._parts(entry) for entry in tree]
         for part in parts:
             if "where" in part:
@@ -122,6 +133,37 @@ class InputReader:
 
     def _error(self, rule: Rule, message: str, span: Span, *helps: str) -> Failed:
         return self._reporter.error(rule, message, Place(span), helps=helps)
+
+    def _without_stray_parts(self, tree: Mapping) -> Mapping:
+        """The inputs alone; a part of an input that stands among them is reported."""
+        strays = [entry for entry in tree if _is_stray_part(entry)]
+        if not strays:
+            return tree
+        rest = tuple(entry for entry in tree if entry not in strays)
+        name = next((e.key.text for e in rest if e.key.text not in _KEYS), "image")
+        words = ", ".join(f"`{e.key.text}`" for e in strays)
+        is_one = len(strays) == 1
+        message = f"{words} {'stands' if is_one else 'stand'} beside the inputs, not in one"
+        listed = ", ".join(f"{e.key.text}: …" for e in strays)
+        help_text = f"write `{name}: {{shape: […], {listed}}}`"
+        self._error(KEY, message, strays[0].key.span, help_text)
+        return Mapping(rest, tree.span)
+
+    def _bracketed(self, tree: Mapping) -> Mapping:
+        """The inputs without sizes that stand as inputs, as where a shape has no brackets."""
+        first = tree.entries[0] if tree.entries else None
+        sizes = [e.key for e in tree if isinstance(e.value, Scalar) and e.value.is_null]
+        if first is None or not sizes or not isinstance(first.value, Scalar):
+            return tree
+        if not isinstance(first.value.value, int) or not all(map(_is_size, sizes)):
+            return tree
+        last = [*sizes, *sizes][:2]  # the height again, which is read as one key, is the width
+        shape = ", ".join((first.value.text, *(key.text for key in last)))
+        message = f"the shape of `{shown(first.key.text)}` has no brackets"
+        self._error(SHAPE, message, first.value.span, f"write `{first.key.text}: [{shape}]`")
+        meant = Entry(first.key, Sequence((first.value, *last), first.value.span))
+        rest = (e for e in tree if e is not first and e.key not in sizes)
+        return Mapping((meant, *rest), tree.span)
 
     def _parts(self, entry: Entry) -> dict[str, Tree]:
         value = entry.value
@@ -323,3 +365,17 @@ def _inconsistent(where: Where) -> tuple[str, str] | None:
     if where.max is not None and where.max < (where.min or 1):
         return "max", f"`max` is {where.max}, below the smallest size"
     return None
+
+
+def _is_size(key: Scalar) -> bool:
+    """Whether a key is a size: a number or a symbol of one letter."""
+    return isinstance(key.value, int) or (len(key.text) == 1 and key.text.isupper())
+
+
+def _is_stray_part(entry: Entry) -> bool:
+    """Whether an entry among the inputs is a part of one: no shape is written so."""
+    value = entry.value
+    if entry.key.text == "where":
+        return isinstance(value, Mapping) and not set(_KEYS).intersection(value.names)
+    is_word = isinstance(value, Scalar) and isinstance(value.value, str) and "$" not in value.text
+    return entry.key.text in ("layout", "dtype") and is_word

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.place import Span
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Branch, Group, Merge
 from archc.graph.layer import Layer
@@ -52,6 +53,7 @@ def run_merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flo
         message = f"`{use.op}` has no branches"
         walk.reporter.error(NO_BRANCH, message, place, helps=(_branches_help(use),))
     branches: list[BranchRun] | Failed = FAILED
+    mark = len(walk.left_out)
     if tree is not None:
         branches = walk.branches(MergeUse(use.op, scope, tree, use.span), context, flow)
     named.flow = FAILED
@@ -63,7 +65,8 @@ def run_merge(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flo
         message = f"no branch of `{use.op}` is left"
         helps = ("a branch without layers is written `[]`, the tensor before the merge",)
         return Run(walk.reporter.error(NO_BRANCH, message, place, helps=helps))
-    run = _joined(walk, layer, use, arguments, branches, context)
+    left_out = tuple(walk.left_out[mark:])
+    run = _joined(walk, layer, use, arguments, branches, left_out, context)
     named.flow = run.flow
     return run
 
@@ -103,9 +106,10 @@ def _joined(
     use: LayerUse,
     arguments: Mapping[str, Argument],
     branches: list[BranchRun],
+    left_out: tuple[Span, ...],
     context: Context,
 ) -> Run:
-    """The merge of branches that have run."""
+    """The merge of branches that have run; these conditions left layers of theirs out."""
     flows = [b.run.flow for b in branches if isinstance(b.run.flow, Flowing)]
     starts = [b.start for b in branches if isinstance(b.start, Flowing)]
     if len(flows) < len(branches) or len(starts) < len(branches):
@@ -121,8 +125,9 @@ def _joined(
     marks = tuple(b.span for b in branches)
     begins = tuple(start.id for start in starts)
     check = LayerCheck(
-        walk.reporter, walk.builder, place, arguments, marks, tuple(flows), starts=begins
-    )
+        walk.reporter, walk.builder, place, arguments, marks, tuple(flows), starts=begins,
+        left_out=left_out,
+    )  # fmt: skip
     types = tuple(f.type for f in flows)
     output = layer.infer(types, check)
     if isinstance(output, Failed):

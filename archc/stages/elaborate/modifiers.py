@@ -39,6 +39,7 @@ def run_modified(walk: Walk, tree: Tree, key: Scalar | None, context: Context, f
     if "when" in modifiers:
         holds = walk.condition(modifiers["when"].value, context)
         if holds is False:
+            walk.left_out.append(modifiers["when"].value.span)
             return Run(flow)
         if isinstance(holds, Failed):
             context, flow = _uncertain(key, context), FAILED

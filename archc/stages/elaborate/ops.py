@@ -55,11 +55,20 @@ def _node(walk: Walk, cls: type[Layer], use: LayerUse, context: Context, flow: F
             return FAILED
         name = context.scope.prefix + use.name
         return walk.builder.add_node(name, typed, inputs, context.place(use.span))
-    place = context.place(use.span)
-    construct(
-        cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS, context
-    )  # for its mistakes
+    _check_alone(walk, cls, use, arguments, context)
     return FAILED
+
+
+def _check_alone(
+    walk: Walk, cls: type[Layer], use: LayerUse, arguments: Mapping[str, Argument], context: Context
+) -> None:
+    """Reports what is wrong with an op's arguments where nobody knows what comes in."""
+    place = context.place(use.span)
+    layer = construct(cls, arguments, f"`{use.op}`", place, walk.reporter, MODIFIERS, context)
+    if isinstance(layer, Layer):
+        layer.check_arguments(
+            LayerCheck(walk.reporter, walk.builder, place, arguments, (), (), context=context)
+        )
 
 
 def _typed(

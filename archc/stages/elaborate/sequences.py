@@ -44,6 +44,7 @@ def run_sequence(walk: Walk, tree: Tree, context: Context, flow: Flow) -> Run:
 
 def _run_mapping(walk: Walk, tree: Mapping, context: Context, flow: Flow) -> Run:
     elements: list[Element] = []
+    context.scope.ahead.update((entry.key.text, entry.key.span) for entry in tree)
     for entry in tree:
         if _is_op_for_name(walk, entry, context):
             return Run(_names_wanted(walk, tree, entry, context))

@@ -22,7 +22,6 @@ from archc.language.scope import (
     Context,
     Environment,
     Flow,
-    Flowing,
     Named,
     Scope,
     origin_of,
@@ -33,6 +32,7 @@ from archc.language.tree import Entry, Scalar, Sequence, Tree, is_name, kind_of,
 from archc.language.values import Argument, Text, describe, type_name
 from archc.stages.elaborate.builder import GraphBuilder, Typed
 from archc.stages.elaborate.parameters import Binder
+from archc.stages.elaborate.path_helps import last_help, scope_help
 
 STEP_BOUND = 30_000
 """Layers, scopes, branches and rounds of loops; what a hostile spec may make the walk do."""
@@ -91,6 +91,8 @@ class Walk(ABC):
         self.active: list[tuple[Block, Scope]] = []
         self.used: set[Block] = set()
         self.typed: dict[Hashable, Typed] = {}
+        self.left_out: list[Span] = []
+        """The conditions that left a layer out, in the order met."""
         self.depth = 0
         self.is_cut_short = False
         self._steps = 0
@@ -175,7 +177,10 @@ class Walk(ABC):
             return value
         found = "null" if value is None else f"the {type_name(value)} `{describe(value)}`"
         message = f"a condition is `true` or `false`, not {found}"
-        helps = ("write `$(…)` around an expression",) if isinstance(value, Text) else ()
+        helps: tuple[str, ...] = ()
+        if isinstance(value, Text):
+            helps = did_you_mean(value, ("true", "false"))
+            helps = helps or ("write `$(…)` around an expression",)
         name = tree.text.removeprefix("$") if isinstance(tree, Scalar) else ""
         if isinstance(value, int | float) and name.isidentifier():
             helps = (f"compare it: `$({name} > 0)`",)
@@ -238,25 +243,20 @@ class Walk(ABC):
         is_shown = self._suggestions <= SUGGESTION_BOUND
         known = scope.reachable() if is_shown else []
         helps = did_you_mean(path, known)
-        if not helps and scope.names and known:
-            last = self._last(scope)
-            helps = (f"the last layer above is `{last}`",) if last else ()
+        if not helps and known:
+            helps = scope_help(path, scope) or last_help(scope, len(self.builder.inputs))
         message = f"no layer above is called `{shown(path)}`"
+        below = scope.below(path, place.span)
+        related = (Related(below, "it stands here, below"),) if below is not None else ()
+        if below is not None:
+            helps = ()
         if any(outer.descend(path.split(".")) is not None for outer in scope.outwards()):
             message = f"`{shown(path)}` is still being computed here, so nothing can start from it"
             helps = ("`input` is the tensor that enters a block",)
         cause = ("path", path, scope)
-        return self.reporter.error(UNKNOWN_PATH, message, place, helps=helps, cause=cause)
-
-    def _last(self, scope: Scope) -> str:
-        """The name of the last layer of a scope that is computed; empty where there is none."""
-        inputs = len(self.builder.inputs)
-        computed = (
-            name
-            for name, named in scope.names.items()
-            if isinstance(named.flow, Flowing) and named.flow.id >= inputs
+        return self.reporter.error(
+            UNKNOWN_PATH, message, place, related=related, helps=helps, cause=cause
         )
-        return next(reversed(list(computed)), "")
 
     def flow_at(self, tree: Tree, context: Context) -> Flow:
         """The output of the layer that a path leads to."""

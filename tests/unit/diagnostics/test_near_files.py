@@ -26,6 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("./notes.tx", "notes.txt"),
         ("wieghts/bset.pth", None),
         ("weights/epoch90.pth", None),
+        ("weights/worst.pth", None),  # the suffix alone is alike
         ("no/such/place.txt", None),
         ("", None),
         ("..", None),

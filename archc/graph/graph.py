@@ -33,8 +33,7 @@ class Input(NamedTuple):
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(NamedTuple):
     """A layer in the network.
 
     Attributes:

@@ -22,7 +22,7 @@ from archc.language.calculate import UnknownValue, calculate
 from archc.language.expression import Mistake
 from archc.language.expression_reader import read_template
 from archc.language.lost_brackets import Fits, lost_brackets
-from archc.language.other_words import is_given_by_input, meant_argument
+from archc.language.other_words import is_given_by_input, is_layer_here, meant_argument
 from archc.language.scope import Context, distrust, where_written
 from archc.language.spec import SpecFile, unknown_cause
 from archc.language.tree import Scalar, Tree
@@ -118,6 +118,8 @@ def unknown_arguments(
                 helps = (f"did you mean `{meant}`?",)
             elif is_given_by_input(name) and not helps:
                 helps = ("leave it out: it follows from what comes in",)
+            elif is_layer_here(name) and not helps:
+                helps = ("it is a layer of its own: write it after this one",)
             elif name in beside:
                 helps = (f"`{name}` is no argument: it stands beside the op, not among those",)
             elif not helps and fits is not None and _is_number(name, argument):

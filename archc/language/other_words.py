@@ -16,7 +16,7 @@ _ARGUMENTS = {
     "numoutput": ("out",), "dilationrate": ("dilation",), "usebias": ("bias",),
     "epsilon": ("eps",), "p": ("rate",), "negativeslope": ("slope",), "numgroups": ("groups",),
     "scalefactor": ("factor",), "dim": ("axis",), "depthmultiplier": ("multiplier",),
-    "cardinality": ("groups",),
+    "cardinality": ("groups",), "alpha": ("slope",),
 }  # fmt: skip
 _OPS = {
     "linear": "dense", "fc": "dense", "fullyconnected": "dense", "innerproduct": "dense",
@@ -36,6 +36,8 @@ _OPS = {
 
 _GIVEN_BY_INPUT = frozenset(("inchannels", "infeatures", "numfeatures", "inputdim", "channels"))
 
+_LAYERS_HERE = frozenset(("activation", "act", "nonlinearity", "norm", "normalization"))
+
 
 def meant_argument(name: str, known: Iterable[str]) -> str | None:
     """The argument that a name of another framework means, if it is a known one."""
@@ -47,12 +49,19 @@ def meant_op(name: str, known: Iterable[str]) -> str | None:
     """The op that a name of another framework means, or that is spelt most like it."""
     names = tuple(known)
     word = _OPS.get(_folded(name))
-    return word if word in names else nearest(name, names)
+    if word in names:
+        return word
+    return nearest(name, names) or nearest(name.rpartition(".")[2], names)
 
 
 def is_given_by_input(name: str) -> bool:
     """Whether a name of another framework says what follows from the input here."""
     return _folded(name) in _GIVEN_BY_INPUT
+
+
+def is_layer_here(name: str) -> bool:
+    """Whether a name of another framework says as an argument what is a layer of its own here."""
+    return _folded(name) in _LAYERS_HERE
 
 
 def _folded(name: str) -> str:

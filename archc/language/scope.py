@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.place import Frame, Place, Span
 from archc.diagnostics.reporter import FAILED, Failed
@@ -16,8 +16,7 @@ from archc.language.values import Argument, Text, Value
 from archc.shapes.tensor_type import TensorType
 
 
-@dataclass(frozen=True, slots=True)
-class Flowing:
+class Flowing(NamedTuple):
     """The tensor that flows into the next layer: its value in the graph and its type."""
 
     id: ValueId

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 from typing_extensions import override
 
@@ -32,8 +32,7 @@ class Text(str):
         return text
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A value with the node and the place that it was written at."""
 
     value: Value | Failed

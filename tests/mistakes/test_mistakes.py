@@ -41,7 +41,17 @@ MISTAKES = {
         "merge/sizes", 11, 9, ("- []", "- [{conv: 128, kernel: 1}]"), "{conv: 128, kernel: 1}"
     ),
     "flattened-size": Mistake("reshape/count", 9, 22),
+    "activation-as-an-argument": Mistake(
+        "argument/unknown", 5, 31, (", activation: relu}", "}\n  relu1: relu"), "write it after"
+    ),
     "argument-misspelt": Mistake("argument/unknown", 5, 20, ("kernal", "kernel")),
+    "op-beside-its-name": Mistake(
+        "layer/names-wanted", 6, 3,
+        ("  conv: 8\n  kernel: 3", "    conv: 8\n    kernel: 3"), "indent it",
+    ),
+    "op-called": Mistake(
+        "layer/unknown-op", 5, 10, ("conv(8, 3)", "{conv: 8, kernel: 3}"), "{conv: …}"
+    ),
     "op-misspelt": Mistake("layer/unknown-op", 6, 10, ("rleu", "relu")),
     "kernel-larger-than-input": Mistake("layer/window-too-large", 9, 30),
     "input-channels-given": Mistake(
@@ -88,6 +98,9 @@ MISTAKES = {
         "argument/unknown", 5, 31, ("kernel: 3, 5", "kernel: [3, 5]")
     ),
     "key-misspelt": Mistake("spec/unknown-key", 3, 1, ("desciption", "description")),
+    "layer-as-a-branch": Mistake(
+        "merge/branch", 7, 19, ("[[], conv1]", "[[], {from: conv1}]"), "{from: conv1}"
+    ),
     "layer-below": Mistake("path/unknown", 5, 37),
     "layer-of-a-scope": Mistake("path/unknown", 6, 36, ("stem.conv", "stem.0")),
     "layers-not-indented": Mistake(
@@ -99,6 +112,10 @@ MISTAKES = {
         "yaml/syntax", 6, 4, ("   relu1", "  relu1"), "indent it by 2 spaces"
     ),
     "name-twice": Mistake("yaml/duplicate-key", 8, 3),
+    "op-named-by-type": Mistake(
+        "layer/unknown-op", 5, 11, ("{type: conv, out: 8,", "{conv: 8,"), "{conv: …}"
+    ),
+    "op-of-a-module": Mistake("layer/unknown-op", 6, 10, ("nn.ReLU", "relu")),
     "op-of-another-framework": Mistake("layer/unknown-op", 5, 8, ("Conv2D", "conv")),
     "operator-of-another-language": Mistake("expression/syntax", 7, 33, ("&&", "and")),
     "option-misspelt": Mistake("argument/type", 5, 40, ("smae", "same")),

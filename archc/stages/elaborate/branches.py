@@ -114,14 +114,24 @@ def _misspelt_key(tree: Mapping, context: Context) -> Scalar | None:
 
 
 def _no_branch(walk: Walk, tree: Scalar | Mapping, context: Context) -> BranchRun:
-    is_text = isinstance(tree, Scalar) and isinstance(tree.value, str)
-    helps = (f"write `[{written(tree)}]`",) if is_text else (
-        "`[]` is the tensor before the merge",
-    )  # fmt: skip
+    helps: tuple[str, ...] = ("`[]` is the tensor before the merge",)
+    if isinstance(tree, Scalar) and isinstance(tree.value, str):
+        helps = _text_helps(tree, context)
     found = "an empty mapping" if isinstance(tree, Mapping) else kind_of(tree)
     message = f"a branch is a list or a mapping of layers, not {found}"
     failed = walk.reporter.error(BRANCH, message, context.place(tree.span), helps=helps)
     return BranchRun(failed, Run(failed), tree.span, is_list=True)
+
+
+def _text_helps(tree: Scalar, context: Context) -> tuple[str, ...]:
+    """What to write for a bare text: the branch with that op or block, or from that layer."""
+    text = tree.text
+    if text not in OPS and context.file.block(text) is None:
+        if context.scope.find(text) is not None:
+            return (f"write `{{from: {text}}}` for the output of that layer",)
+        if "$" not in text:
+            return did_you_mean(text, (*context.file.block_names, *OPS))
+    return (f"write `[{written(tree)}]`",)
 
 
 def _run_layers(

@@ -91,7 +91,7 @@ class GraphBuilder:
 
     def share(self, index: int, owner: str) -> None:
         """Makes a node use the weights of another."""
-        self.nodes[index] = replace(self.nodes[index], owner=owner)
+        self.nodes[index] = self.nodes[index]._replace(owner=owner)
 
     def demands_of(self, needed: set[ValueId]) -> list[Demand]:
         """The demands of the layers whose values are needed."""
@@ -124,7 +124,7 @@ class GraphBuilder:
             )
         number = {old: new for new, old in enumerate(sorted(needed))}
         kept = [self.nodes[old - len(self.inputs)] for old in number if old >= len(self.inputs)]
-        nodes = tuple(replace(n, inputs=tuple(number[i] for i in n.inputs)) for n in kept)
+        nodes = tuple(n._replace(inputs=tuple(number[i] for i in n.inputs)) for n in kept)
         outputs = tuple(
             o._replace(
                 value=number[o.value],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean, nearest
 from archc.diagnostics.place import Span
@@ -201,11 +204,25 @@ def _op_helps(use: LayerUse, file: SpecFile, context: Context) -> tuple[str, ...
         return did_you_mean(use.op, MODIFIERS)
     if later is not None:
         return (f"write the op first: `{{{later}: …, {use.op}: …}}`",)
+    meant = _written_otherwise(use, candidates)
+    if meant:
+        return (meant,)
     if use.op in CONTROL_KEYS:
         return ("a control item stands in a list of layers",)
     if use.op in ("layers", *MODIFIERS):
         return ("a layer that is passed on is one op or block: define a block",)
     return ()
+
+
+def _written_otherwise(use: LayerUse, ops: Collection[str]) -> str:
+    """The help for an op that is written as elsewhere, `{type: conv}` or `conv(64, 3)`, or none."""
+    said = use.principal.text if isinstance(use.principal, Scalar) else ""
+    if use.op in ("type", "op", "kind") and said in ops:
+        return f"write the op first: `{{{said}: …}}`" if use.arguments else f"write `{said}`"
+    called = re.match(r"([a-z]\w*)[ (]", use.op)
+    if called is not None and called[1] in ops:
+        return f"write the op with its arguments as a mapping: `{{{called[1]}: …}}`"
+    return ""
 
 
 def _takes(name: str, use: LayerUse, file: SpecFile) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.place import Span
@@ -79,9 +78,9 @@ def _branches_of(use: LayerUse) -> tuple[Tree | None, LayerUse]:
     """The tree of a merge's branches, and the use without it."""
     inside = next((e for e in use.arguments if e.key.text == "branches"), None)
     if use.principal is not None or inside is None:
-        return use.principal, replace(use, principal=None)
+        return use.principal, use._replace(principal=None)
     rest = tuple(e for e in use.arguments if e is not inside)
-    return inside.value, replace(use, arguments=rest)
+    return inside.value, use._replace(arguments=rest)
 
 
 def _without_carried(

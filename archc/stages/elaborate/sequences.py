@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import nearest
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Element
@@ -45,9 +45,11 @@ def run_sequence(walk: Walk, tree: Tree, context: Context, flow: Flow) -> Run:
 def _run_mapping(walk: Walk, tree: Mapping, context: Context, flow: Flow) -> Run:
     elements: list[Element] = []
     context.scope.ahead.update((entry.key.text, entry.key.span) for entry in tree)
-    for entry in tree:
+    for entry, after in zip(tree, (*tree.entries[1:], None), strict=False):
         if _is_op_for_name(walk, entry, context):
             return Run(_names_wanted(walk, tree, entry, context))
+        if after is not None and _is_above(entry, after) and _is_op_for_name(walk, after, context):
+            return Run(_not_under(walk, entry, after, context))
         run = walk.modified(entry.value, entry.key, context, flow)
         flow = run.flow
         elements += run.elements
@@ -92,6 +94,24 @@ def _is_op_for_name(walk: Walk, entry: Entry, context: Context) -> bool:
             return False
         return first in (block.params if block is not None else layer_class(name).model_fields)
     return False
+
+
+def _is_above(entry: Entry, after: Entry) -> bool:
+    """Whether a name without a layer stands above an entry, each on a line of its own."""
+    is_empty = isinstance(entry.value, Scalar) and entry.value.is_null
+    return is_empty and entry.key.span.line < after.key.span.line
+
+
+def _not_under(walk: Walk, entry: Entry, op: Entry, context: Context) -> Failed:
+    """Reports an op that stands beside its layer's name, where its indentation is lost."""
+    context.scope.is_whole = False
+    name, word = shown(entry.key.text), op.key.text
+    related = (Related(entry.key.span, "this is left empty"),)
+    return walk.reporter.error(
+        NAMES_WANTED, f"`{word}` stands beside `{name}`, not under it",
+        context.place(op.key.span), related=related,
+        helps=(f"indent it and its arguments further than `{name}`",),
+    )  # fmt: skip
 
 
 def _is_argument(walk: Walk, scalar: Scalar, context: Context) -> bool:

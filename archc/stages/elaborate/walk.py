@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
@@ -72,8 +71,7 @@ TOO_MANY_COPIES = Rule(
 COUNT = Rule("repeat/count", "a number of copies is no whole number", "copies are counted")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What running some layers gave: what flows out, and how they nest."""
 
     flow: Flow
@@ -286,8 +284,7 @@ Carried: TypeAlias = tuple[tuple[str | None, Argument], ...]
 """The arguments that a layer value brings along; the principal one under None."""
 
 
-@dataclass(frozen=True, slots=True)
-class LayerUse:
+class LayerUse(NamedTuple):
     """An op or a block with its arguments, where it is used.
 
     Attributes:
@@ -313,8 +310,7 @@ class LayerUse:
     tree: Scalar | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class MergeUse:
+class MergeUse(NamedTuple):
     """A merge whose branches are to run: its full name and scope, and the branches' tree."""
 
     op: str
@@ -323,8 +319,7 @@ class MergeUse:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class BranchRun:
+class BranchRun(NamedTuple):
     """A branch of a merge that has run."""
 
     start: Flow

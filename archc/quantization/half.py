@@ -126,7 +126,7 @@ class _Halving:
         if name not in self._is_single or self._types[name] is kind:
             return self._inner.get(name, name)
         if (name, kind) not in self._casts:
-            cast = f"{name}/{kind.value}/cast"
+            cast = f"{name}/{kind.value}"
             self._nodes.append(_cast(self._inner.get(name, name), cast, kind))
             self._casts[name, kind] = cast
         return self._casts[name, kind]
@@ -153,4 +153,4 @@ def _in_type(initializer: InitializerDef, kind: DType) -> InitializerDef:
 
 
 def _cast(value: str, to: str, kind: DType) -> NodeDef:
-    return NodeDef("Cast", to, (value,), (to,), {"to": ELEMENT_TYPES[kind]})
+    return NodeDef("Cast", f"{to}/cast", (value,), (to,), {"to": ELEMENT_TYPES[kind]})

@@ -82,7 +82,7 @@ def test_a_folder_is_searched_for_specs(run: Run, tiny: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "b.yml").write_text(WRONG, encoding="utf-8")
     (folder / "broken.yaml").write_text("archc: 1\nlayers: [\n", encoding="utf-8")
-    (folder / "old.yaml").write_text("input: 3\nlayers: []\n", encoding="utf-8")
+    (folder / "old.yaml").write_text("name: old\ninput: {x: 3}\nlayers: [relu]\n", encoding="utf-8")
     (folder / "workflow.yaml").write_text("on: push\njobs: {archc: 1}\n", encoding="utf-8")
     (folder / "notes.txt").write_text(LENET, encoding="utf-8")
     hidden = tiny.parent / ".venv"

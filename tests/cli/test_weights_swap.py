@@ -169,8 +169,9 @@ def test_a_file_that_is_none_is_a_diagnostic(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_norms_are_folded_again(run: Run) -> None:
+def test_norms_are_folded_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is swapped into a folded model is what a build with these weights gives."""
+    monkeypatch.chdir(tmp_path)
     spec = Path("folded.yaml")
     spec.write_text(
         "archc: 1\nname: folded\ninput: {image: [3, 12, 12]}\nlayers:\n"

@@ -18,6 +18,7 @@ CLOSE = 1e-2
 """Of the largest logit: float16 carries three digits, and deep networks lose some of one."""
 
 FAMILIES = {
+    "edges": 32,
     "efficientnet_b0": 64,
     "googlenet": 64,
     "lenet": 32,

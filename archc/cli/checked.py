@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archc.cli.terminal import columns
 
@@ -12,8 +11,7 @@ if TYPE_CHECKING:
     from archc.shapes.domain import Domain
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """A spec that was checked: its blocks where it is a library, and the networks it gives."""
 
     spec: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.diagnostic import Rule
 
@@ -51,8 +51,7 @@ class Mistake(Exception):  # noqa: N818 - a mistake of the user's, turned into a
         self.rule, self.message, self.start, self.end, self.helps = rule, message, start, end, helps
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """A number, a string or a bool."""
 
     value: bool | int | float | str
@@ -60,8 +59,7 @@ class Literal:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Name:
+class Name(NamedTuple):
     """A parameter, a `let`, a loop name, or `input`."""
 
     name: str
@@ -69,8 +67,7 @@ class Name:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A property of `input`."""
 
     name: str
@@ -89,8 +86,7 @@ class Index:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """A list."""
 
     items: tuple[Expression, ...]
@@ -98,8 +94,7 @@ class ListOf:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Call:
+class Call(NamedTuple):
     """A call of one of the functions."""
 
     function: str
@@ -109,8 +104,7 @@ class Call:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Unary:
+class Unary(NamedTuple):
     """`-x`, `+x` or `not x`."""
 
     operator: str
@@ -119,8 +113,7 @@ class Unary:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Binary:
+class Binary(NamedTuple):
     """An operator between two operands."""
 
     operator: str
@@ -130,8 +123,7 @@ class Binary:
     end: int
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """`a if c else b`."""
 
     condition: Expression

@@ -7,9 +7,8 @@ chained), `in`, `and or not`, `a if c else b`, indexing and calls of the listed 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from archc.language.expression import (
     DOLLAR,
@@ -171,8 +170,7 @@ def _closing_position(text: str, start: int) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str
     text: str
     start: int

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from typing_extensions import override
 
@@ -14,8 +13,7 @@ from archc.shapes.size import Form
 _SIMPLE = ("int", "float", "bool", "str", "layer", "list")
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(NamedTuple):
     """One of int, float, bool, str, layer, list (of anything)."""
 
     name: str
@@ -25,8 +23,7 @@ class Simple:
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """A list whose elements are all of one type."""
 
     element: Simple | ListOf
@@ -36,8 +33,7 @@ class ListOf:
         return f"list of {self.element}"
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(NamedTuple):
     """Any of several types; `of` binds tighter than `or`."""
 
     kinds: tuple[Simple | ListOf, ...]

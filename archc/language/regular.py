@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import re
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 LENGTH_BOUND = 1_000
 """Characters of a pattern or a replacement; names are far shorter."""
@@ -39,8 +38,7 @@ class PatternMistake(ValueError):  # noqa: N818 - the user's mistake, turned int
     """A text is no pattern or no replacement, or asks for what linear time excludes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replacement:
+class Replacement(NamedTuple):
     """What takes the place of a match: texts, and groups of the match by their numbers."""
 
     parts: tuple[str | int, ...]

@@ -5,8 +5,7 @@ axes that are missing.
 """
 
 import math
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
@@ -41,8 +40,7 @@ Values: TypeAlias = Plane | Filter | tuple[Filter, ...]
 """A fixed kernel: [kh, kw], [out, kh, kw] or [out, in/groups, kh, kw]."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(NamedTuple):
     """The sizes of a kernel.
 
     Attributes:

@@ -5,8 +5,7 @@ All branches have one element type, and equal sizes but for the axis that `conca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar, final
+from typing import ClassVar, NamedTuple, final
 
 from typing_extensions import override
 
@@ -37,8 +36,7 @@ SIZES = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Joined:
+class _Joined(NamedTuple):
     """The size of one axis of the merge so far, and the branch that gave it."""
 
     size: Size

@@ -3,13 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archc.shapes.size import Atom, Size, Symbol, floor_div, product, scale, symbol
 
 
-@dataclass(frozen=True, slots=True)
-class NoQuotient:
+class NoQuotient(NamedTuple):
     """What is left of both products once common factors are cancelled: over / under."""
 
     over: Size

@@ -7,7 +7,7 @@ computed in the graph.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import Failed
@@ -145,8 +145,7 @@ def window_attributes(over: Windows) -> dict[str, Attribute | None]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Padded:
+class Padded(NamedTuple):
     """An image that is ready for a window operator.
 
     Attributes:

@@ -104,7 +104,7 @@ def bind_weights(
         headless = elaborate_network(spec, replace(choices, outputs=instead.outputs), Reporter())
         if isinstance(headless, Failed):  # each path is that of a layer of the same spec
             raise InternalError(f"no network has the outputs {dict(instead.outputs)}")
-        network = replace(headless, labels=())
+        network = headless._replace(labels=())
     bound = bind_checkpoint(
         network.graph, checkpoint.tensors, rules, place, reporter,
         spare=spare, layout=layout, policies=policies, applied=applied, seed=seed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -45,8 +45,7 @@ AS_WRITTEN, FOR_INFERENCE = 0, 1
 """The levels of optimization: the spec one to one, or what gives the same and does less."""
 
 
-@dataclass(frozen=True, slots=True)
-class BuildResult:
+class BuildResult(NamedTuple):
     """What a build wrote.
 
     Attributes:
@@ -80,8 +79,7 @@ class BuildResult:
     quantized: Quantized | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LoweredModel:
+class LoweredModel(NamedTuple):
     """A network as the model to be written; its weights can be read while it is open.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from archc.diagnostics.diagnostic import Diagnostic, Related, Rule
 from archc.diagnostics.place import Place
@@ -44,8 +44,7 @@ NAME_TAKEN = Rule(
 _OUTPUT_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(NamedTuple):
     """An elaborated network with what a built model carries beside it."""
 
     spec: SpecFile
@@ -55,8 +54,7 @@ class Network:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(NamedTuple):
     """What a spec was found to be: a graph for the defaults or each variant, and the warnings."""
 
     spec: Spec

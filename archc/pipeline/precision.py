@@ -53,7 +53,7 @@ class Precision(NamedTuple):
         calibrate: the samples that ranges of eight bits are chosen from.
         method: how they are chosen: `auto`, `minmax`, `percentile` or `mse`.
         min_agreement: the share of samples held back whose class must stay the same.
-        is_portable: whether eight bits keep to ONNX's own operators.
+        is_portable: whether hard swish and hard sigmoid stay operators of their own in eight bits.
         is_outside: whether float16 is what goes in and comes out as well.
     """
 

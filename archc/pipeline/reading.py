@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from archc.diagnostics.place import Place, Source
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
@@ -19,8 +18,7 @@ SpecName: TypeAlias = str | Path
 """A path of a spec file, or the name of a built-in spec or of one of its variants."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """A spec that was read: its file, and the variant that its name means, if any."""
 
     file: SpecFile

@@ -185,9 +185,7 @@ def _matches(name: str, patterns: Sequence[Pattern]) -> bool:
     return any(pattern.fullmatch(name) is not None for pattern in patterns)
 
 
-def _unlike(
-    wanted: Mapping[str, _Wanted], checkpoint: Checkpoint
-) -> Mapping[str, Sequence[str]]:
+def _unlike(wanted: Mapping[str, _Wanted], checkpoint: Checkpoint) -> Mapping[str, Sequence[str]]:
     lines: dict[str, list[str]] = {_SIZES: [], _TYPE: []}
     for name, weight in wanted.items():
         source = checkpoint.tensors.get(name)

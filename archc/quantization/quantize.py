@@ -63,7 +63,7 @@ def quantize(
         samples: those to choose ranges from, and those to measure on.
         method: one of `METHODS`, or `AUTO`.
         least: the share of held-back samples whose class must stay the same.
-        is_portable: whether to keep to ONNX's own operators.
+        is_portable: whether hard swish and hard sigmoid stay operators of their own.
         step: told how far it has come.
     """
     with running(model) as session:

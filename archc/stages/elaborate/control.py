@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
@@ -27,8 +27,7 @@ LOOP = Rule(
 _HEADS = ("for", "in", "if", "else")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """A sequence that a control item stands for, and the names that it sees.
 
     Attributes:

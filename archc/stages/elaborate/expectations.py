@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from archc.analysis.cost import count_macs, count_parameters
@@ -56,8 +55,7 @@ def check_expectations(
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Confirmed:
+class _Confirmed(NamedTuple):
     """A graph that facts are compared with."""
 
     graph: Graph

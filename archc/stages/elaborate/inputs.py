@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,8 +76,7 @@ class Where(BaseModel):
     default: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class GivenInput:
+class GivenInput(NamedTuple):
     """An input as it enters, or the token of its mistake, and where its name stands."""
 
     span: Span

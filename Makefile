@@ -41,7 +41,7 @@ mlserver: .venv-mlserver/installed  ## the real MLServer
 	.venv-mlserver/bin/python -m pytest -m mlserver tests/servers
 
 openvino: .venv-openvino/installed  ## packages in OpenVINO's runtime
-	.venv-openvino/bin/python -m pytest -m openvino tests/servers
+	.venv-openvino/bin/python -m pytest -m openvino tests/servers tests/quantization
 
 registry: .venv-test/installed  ## OCI images in a real registry; needs `make debian-packages`
 	.venv-test/bin/python -m pytest -m registry tests/servers

@@ -59,8 +59,8 @@ PortableOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--portable",
-        help="Keep hard swish and hard sigmoid as operators of their own in eight bits, for runtimes "
-        "other than ONNX Runtime.",
+        help="Keep hard swish and hard sigmoid as operators of their own in eight bits, for "
+        "runtimes other than ONNX Runtime.",
         rich_help_panel=_PANEL,
     ),
 ]

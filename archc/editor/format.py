@@ -47,17 +47,19 @@ def format_text(source: Source, reporter: Reporter) -> str | Failed:
     if isinstance(tree, Failed):
         return FAILED
     text = source.text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    comments = _comments(rows_of(text))
+    given = text
     for _ in range(PASSES):
         before, text = text, _formatted(text)
         if text == before:
             break
     else:
         text = _formatted(text, keeps_aligned=False)
+    if text == given:
+        return text
     again = parse(Source(source.name, text), Reporter())
     if isinstance(again, Failed) or not _is_same(tree, again):
         raise InternalError("formatting would change what the spec means")
-    if _comments(rows_of(text)) != comments:
+    if _comments(rows_of(text)) != _comments(rows_of(given)):
         raise InternalError("formatting would change a comment")
     return text
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from archc.cli.measured import SizeOption, model_files, numbers, opened, seconds, sizes_of
-from archc.cli.options import TableOrJson, whole_number
+from archc.cli.measured import SizeOption, model_files, numbers, opened, sizes_of
+from archc.cli.options import TableOrJson, seconds, whole_number
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json, show
 from archc.cli.terminal import put
 from archc.diagnostics.reporter import Failed, Reporter

@@ -7,23 +7,7 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from archc.cli.options import whole_number
-
-
-def _seconds(text: str) -> float:
-    """A time above 0.
-
-    Raises:
-        typer.BadParameter: the text is none.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise typer.BadParameter(f"it is a number of seconds above 0, not `{text}`")
-    return number
-
+from archc.cli.options import seconds, whole_number
 
 UrlArgument: TypeAlias = Annotated[
     str,
@@ -66,7 +50,7 @@ TopOption: TypeAlias = Annotated[
 TimeoutOption: TypeAlias = Annotated[
     float,
     typer.Option(
-        "--timeout", metavar="SECONDS", help="How long an answer may take.", parser=_seconds
+        "--timeout", metavar="SECONDS", help="How long an answer may take.", parser=seconds
     ),
 ]
 HeaderOption: TypeAlias = Annotated[

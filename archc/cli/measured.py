@@ -43,21 +43,6 @@ def numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
-def seconds(text: str) -> float:
-    """A number above 0.
-
-    Raises:
-        typer.BadParameter: the text is none.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise typer.BadParameter(f"it is a number of seconds above 0, not `{text}`")
-    return number
-
-
 def sizes_of(given: Sequence[str] | None) -> dict[str, int]:
     """The sizes of `--size NAME=N`.
 

@@ -20,6 +20,21 @@ def complete_spec(incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete)]
 
 
+def seconds(text: str) -> float:
+    """A time above 0, in seconds.
+
+    Raises:
+        typer.BadParameter: the text is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise typer.BadParameter(f"it is a number of seconds above 0, not `{text}`")
+    return number
+
+
 def whole_number(least: int) -> Callable[[str], int]:
     """What reads a whole number of at least `least`; it raises `typer.BadParameter`."""
 

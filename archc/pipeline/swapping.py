@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.errors import InternalError
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.weight import WeightSource
 from archc.language.library import nowhere
@@ -230,7 +229,7 @@ def _swapped(
     steps = parse_metadata(model.metadata).folded
     folded: Mapping[str, WeightSource] = {}
     if steps:
-        sources = {name: _Converted(source) for name, source in checkpoint.tensors.items()}
+        sources = {name: _Read(source) for name, source in checkpoint.tensors.items()}
         folded = refolded(steps, sources, {name: w.dims for name, w in weights.items()})
 
     def new(old: InitializerDef) -> InitializerDef:
@@ -253,7 +252,7 @@ def _new(old: InitializerDef, checkpoint: Checkpoint, *, is_kept: bool) -> Initi
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A source of the type that is written, whose failures are not those of the writing."""
+    """A source whose failures are not those of the writing."""
 
     source: WeightSource
 
@@ -266,26 +265,9 @@ class _Read:
         return self.source.dtype
 
     def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
-        if dtype != self.dtype:
-            raise InternalError(f"{self.dtype} elements are asked for as {dtype}")
-        yield from stored_bytes(self.source)
-
-
-@dataclass(frozen=True, slots=True)
-class _Converted:
-    """A source that is folded, in any type, whose failures are not those of the writing."""
-
-    source: WeightSource
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.source.shape
-
-    @property
-    def dtype(self) -> str:
-        return self.source.dtype
-
-    def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
+        if dtype == self.dtype:
+            yield from stored_bytes(self.source)
+            return
         try:
             yield from self.source.chunks(dtype)
         except (OSError, CheckpointError) as error:

@@ -32,7 +32,7 @@ def combine(operators: Operators) -> Iterator[Effect]:
         if giver is None or before is None or not _go_together(operators, giver, node):
             continue
         sizes = max(before.dims, numbers.dims, key=lambda dims: (max((1, *dims)), len(dims)))
-        source = Combined(vector(before), vector(numbers), sizes, node.op_type == "Mul")
+        source = Combined(sizes, vector(before), vector(numbers), node.op_type == "Mul")
         name = operators.add_initializer(
             InitializerDef(numbers.name, numbers.dtype, sizes, source), instead_of=numbers.name
         )

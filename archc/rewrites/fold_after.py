@@ -61,7 +61,7 @@ def _obstacle(
 
 def _folded(operators: Operators, kernel: KernelNode, node: NodeDef, affine: Affine) -> NodeDef:
     old = kernel.kernel
-    scaled = ScaledOutputs(old.source, old.dims, affine, kernel.groups, kernel.is_transposed)
+    scaled = ScaledOutputs(old.dims, old.source, affine, kernel.groups, kernel.is_transposed)
     weight = operators.add_initializer(replace(old, source=scaled), instead_of=old.name)
     bias = add_bias(operators, kernel, affine)
     name = joined(kernel.node, node)

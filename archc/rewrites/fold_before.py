@@ -46,7 +46,7 @@ def _folded(
     operators: Operators, kernel: KernelNode, node: NodeDef, affine: Affine, value: str
 ) -> NodeDef:
     old = kernel.kernel
-    scaled = ScaledInputs(old.source, old.dims, affine, kernel.groups)
+    scaled = ScaledInputs(old.dims, old.source, affine, kernel.groups)
     bias = add_bias(operators, kernel, scaled)
     weight = operators.add_initializer(replace(old, source=scaled), instead_of=old.name)
     name = joined(node, kernel.node)

@@ -73,7 +73,7 @@ def kernel_node(operators: Operators, node: NodeDef) -> KernelNode | None:
 def add_bias(operators: Operators, kernel: KernelNode, change: Affine | ScaledInputs) -> str:
     """The name of a new bias of a kernel that takes in summands."""
     old, beside = kernel.bias, kernel.kernel
-    moved = MovedBias(None if old is None else vector(old), change, kernel.outputs)
+    moved = MovedBias((kernel.outputs,), None if old is None else vector(old), change)
     if old is not None:
         return operators.add_initializer(replace(old, source=moved), instead_of=old.name)
     new = InitializerDef(bias_name(kernel), beside.dtype, (kernel.outputs,), moved)

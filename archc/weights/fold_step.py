@@ -92,15 +92,14 @@ def refolded(
             bias = sources[step.bias]
         assert kernel is not None  # `wanted_by` has asked for it
         sizes, old = dims[step.kernel], None if bias is None else Vector(bias, "float32")
-        (outputs,) = dims[step.bias]
         if step.is_before:
-            scaled = ScaledInputs(kernel, sizes, affine, step.groups)
-            found[step.bias] = MovedBias(old, scaled, outputs)
+            scaled = ScaledInputs(sizes, kernel, affine, step.groups)
+            found[step.bias] = MovedBias(dims[step.bias], old, scaled)
             found[step.kernel] = scaled
         else:
-            found[step.bias] = MovedBias(old, affine, outputs)
+            found[step.bias] = MovedBias(dims[step.bias], old, affine)
             found[step.kernel] = ScaledOutputs(
-                kernel, sizes, affine, step.groups, step.is_transposed
+                sizes, kernel, affine, step.groups, step.is_transposed
             )
     return found
 

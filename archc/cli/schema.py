@@ -31,19 +31,8 @@ def schema(
     if output is None:
         put(schema_text().removesuffix("\n"))
         return
+    from archc.onnx_io.atomic import write_text
+
     reporter = Reporter()
-    _write(output, schema_text(), reporter)
+    write_text(schema_text(), output, reporter)
     end_on_errors(reporter)
-
-
-def _write(path: Path, text: str, reporter: Reporter) -> None:
-    from archc.language.library import nowhere
-    from archc.onnx_io.atomic import OUTPUT, NewFile, unwritten
-
-    try:
-        with NewFile(path) as new:
-            new.file.write(text.encode())
-            new.keep()
-    except OSError as error:
-        message, helps = unwritten(error, path)
-        reporter.error(OUTPUT, message, nowhere(str(path)), helps=helps)

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import BinaryIO, Self, final
 
 from archc.diagnostics.diagnostic import Rule
+from archc.diagnostics.reporter import Reporter
+from archc.language.library import nowhere
 
 OUTPUT = Rule(
     "build/output", "the output cannot be written", "What is written is complete or absent."
@@ -23,6 +25,22 @@ def unwritten(error: OSError, target: Path | None) -> tuple[str, tuple[str, ...]
         return why, ()
     quoted = f"'{folder}'" if " " in folder else folder
     return why, (f"make its folder first: `mkdir -p {quoted}`",)
+
+
+def write_text(text: str, target: Path, reporter: Reporter) -> bool:
+    """Whether a text was written; a failure leaves the target as it was.
+
+    Reports: build/output.
+    """
+    try:
+        with NewFile(target) as new:
+            new.file.write(text.encode())
+            new.keep()
+    except OSError as error:
+        message, helps = unwritten(error, target)
+        reporter.error(OUTPUT, message, nowhere(str(target)), helps=helps)
+        return False
+    return True
 
 
 @final

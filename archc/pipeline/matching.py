@@ -19,7 +19,7 @@ from archc.matching.match import match
 from archc.matching.options import BY_RULES, Matching, as_matching
 from archc.matching.parties import Layout
 from archc.matching.plan import Choice, Plan
-from archc.onnx_io.atomic import OUTPUT, NewFile, unwritten
+from archc.onnx_io.atomic import write_text
 from archc.pipeline.networks import Choices, Network, elaborate_network
 from archc.pipeline.reading import Spec
 from archc.stages.bind.mismatch import MISMATCH
@@ -165,15 +165,7 @@ def write_plan(planned: PlannedNetwork, path: Path, reporter: Reporter) -> bool:
     """
     graph = planned.network.graph
     text = write_mapping(planned.plan, graph.variant or graph.name)
-    try:
-        with NewFile(path) as new:
-            new.file.write(text.encode())
-            new.keep()
-    except OSError as error:
-        message, helps = unwritten(error, path)
-        reporter.error(OUTPUT, message, nowhere(str(path)), helps=helps)
-        return False
-    return True
+    return write_text(text, path, reporter)
 
 
 def passed_over(spare: Collection[str], patterns: Collection[Pattern]) -> Callable[[str], bool]:

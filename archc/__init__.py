@@ -33,13 +33,15 @@ if TYPE_CHECKING:
     from archc.diagnostics.diagnostic import Diagnostic, Severity
     from archc.diagnostics.errors import ArchcError, InternalError, SpecError
     from archc.graph.graph import Graph
-    from archc.pipeline import BuildResult, Spec, Validation
+    from archc.pipeline.building import BuildResult
+    from archc.pipeline.networks import Validation
     from archc.pipeline.precision import Precision
+    from archc.pipeline.reading import Spec
     from archc.weights.policies import WeightPolicies
 
 _HOMES = {
     "ArchcError": "archc.diagnostics.errors",
-    "BuildResult": "archc.pipeline",
+    "BuildResult": "archc.pipeline.building",
     "Diagnostic": "archc.diagnostics.diagnostic",
     "Graph": "archc.graph.graph",
     "InternalError": "archc.diagnostics.errors",
@@ -47,9 +49,9 @@ _HOMES = {
     "Precision": "archc.pipeline.precision",
     "ServingOptions": "archc.deploy.served",
     "Severity": "archc.diagnostics.diagnostic",
-    "Spec": "archc.pipeline",
+    "Spec": "archc.pipeline.reading",
     "SpecError": "archc.diagnostics.errors",
-    "Validation": "archc.pipeline",
+    "Validation": "archc.pipeline.networks",
     "WeightPolicies": "archc.weights.policies",
     "build": "archc.api",
     "build_bytes": "archc.api",

@@ -10,22 +10,11 @@ from typing import TYPE_CHECKING, BinaryIO, TypeVar
 from archc.diagnostics.errors import SpecError
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.graph.graph import Graph
-from archc.pipeline import (
-    DEFAULT_OPSET,
-    FOR_INFERENCE,
-    BuildResult,
-    Choices,
-    Network,
-    Spec,
-    SpecName,
-    Validation,
-    build_model,
-    deploy_model,
-    elaborate_network,
-    load_spec,
-    validate_spec,
-)
+from archc.pipeline.building import DEFAULT_OPSET, FOR_INFERENCE, BuildResult, build_model
+from archc.pipeline.deploying import deploy_model
+from archc.pipeline.networks import Choices, Network, Validation, elaborate_network, validate_spec
 from archc.pipeline.precision import FLOAT32, Precision
+from archc.pipeline.reading import Spec, SpecName, load_spec
 from archc.weights.policies import AS_IT_IS, WeightPolicies
 
 if TYPE_CHECKING:

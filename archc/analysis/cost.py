@@ -26,4 +26,11 @@ def total_macs(graph: Graph) -> Size:
 def count_macs(graph: Graph) -> int:
     """The multiply-accumulates a sample at the default size, else the smallest admitted."""
     sizes = graph.sample_sizes
-    return sum(evaluate(node_macs(node), sizes) for node in graph.nodes)
+    known: dict[tuple[int, int], int] = {}  # equal layers of a network are mostly one object
+    total = 0
+    for node in graph.nodes:
+        same = id(node.layer), id(node.output)
+        if same not in known:
+            known[same] = evaluate(node_macs(node), sizes)
+        total += known[same]
+    return total

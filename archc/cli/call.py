@@ -123,7 +123,8 @@ def _record(like: str, reporter: Reporter) -> ModelRecord | Failed:
     path = Path(like)
     if path.is_dir() or path.suffix == ".onnx":
         return record_of(path, reporter)
-    from archc.pipeline import Choices, elaborate_network, load_spec
+    from archc.pipeline.networks import Choices, elaborate_network
+    from archc.pipeline.reading import load_spec
     from archc.runtime.metadata import ModelRecord
 
     spec = load_spec(like, reporter)

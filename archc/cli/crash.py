@@ -86,7 +86,9 @@ def _specs(arguments: Sequence[str]) -> Iterator[tuple[Source, str | None]]:
 def _attempts(arguments: Sequence[str], variant: str | None) -> Iterator[Try]:
     """What may raise the error again, the cheapest first, without writing anything."""
     from archc.diagnostics.reporter import Failed, Reporter
-    from archc.pipeline import Choices, build_model, read_spec, validate_spec
+    from archc.pipeline.building import build_model
+    from archc.pipeline.networks import Choices, validate_spec
+    from archc.pipeline.reading import read_spec
 
     named, settings = _chosen(arguments)
     chosen = Choices(named or variant, settings)

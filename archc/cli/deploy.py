@@ -44,7 +44,7 @@ from archc.diagnostics.reporter import Failed, Reporter
 if TYPE_CHECKING:
     from archc.deploy.package import Package
     from archc.deploy.request import PackageRequest
-    from archc.pipeline import Choices
+    from archc.pipeline.networks import Choices
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -114,7 +114,8 @@ def _write(
     seed: int,
     opset: int | None,
 ) -> Package:
-    from archc.pipeline import DEFAULT_OPSET, deploy_model
+    from archc.pipeline.building import DEFAULT_OPSET
+    from archc.pipeline.deploying import deploy_model
 
     reporter = Reporter()
     with Progress(f"packing {Path(source).stem}") as progress:

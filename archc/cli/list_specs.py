@@ -13,7 +13,7 @@ from archc.cli.terminal import columns, put, width_of
 from archc.language.library import variant_name, zoo_specs
 
 if TYPE_CHECKING:
-    from archc.pipeline import Spec
+    from archc.pipeline.reading import Spec
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -24,7 +24,7 @@ def list_specs(
 ) -> None:
     """List the built-in specs and their variants."""
     from archc.diagnostics.reporter import Failed, Reporter
-    from archc.pipeline import load_spec
+    from archc.pipeline.reading import load_spec
 
     reporter = Reporter()
     loaded = {name: load_spec(name, reporter) for name in zoo_specs()}

@@ -12,7 +12,7 @@ from archc.cli.settings import choices
 from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
-    from archc.pipeline import Network
+    from archc.pipeline.networks import Network
 
 
 def elaborated(spec: str, variant: str | None, settings: Iterable[str] | None) -> Network:
@@ -21,7 +21,8 @@ def elaborated(spec: str, variant: str | None, settings: Iterable[str] | None) -
     Raises:
         typer.Exit: it has errors, which are shown.
     """
-    from archc.pipeline import elaborate_network, load_spec
+    from archc.pipeline.networks import elaborate_network
+    from archc.pipeline.reading import load_spec
 
     reporter = Reporter()
     chosen = choices(variant, settings, reporter)

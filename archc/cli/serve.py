@@ -171,8 +171,8 @@ def serve(
 def _check_source(source: str) -> None:
     """Ends the command where nothing can be served, before a server is installed."""
     from archc.deploy.manifest import read_manifest
-    from archc.pipeline import load_spec
     from archc.pipeline.deploying import is_model
+    from archc.pipeline.reading import load_spec
 
     reporter = Reporter()
     path = Path(source)
@@ -203,7 +203,7 @@ def _package(source: str, chosen: Chosen, build: _Build, resources: ExitStack) -
         return Path(source)
     from archc.deploy.request import PackageRequest
     from archc.deploy.served import ServingOptions
-    from archc.pipeline import deploy_model
+    from archc.pipeline.deploying import deploy_model
 
     put_aside(f"packing {source}")
     made = resources.enter_context(tempfile.TemporaryDirectory(prefix="archc-package-"))

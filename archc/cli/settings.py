@@ -11,7 +11,7 @@ from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
     from archc.language.tree import Tree
-    from archc.pipeline import Choices
+    from archc.pipeline.networks import Choices
 
 
 def choices(
@@ -25,7 +25,7 @@ def choices(
     Raises:
         typer.BadParameter: an option is no `NAME=…`, or gives a name twice.
     """
-    from archc.pipeline import Choices
+    from archc.pipeline.networks import Choices
 
     values = {name: _tree(name, text, reporter) for name, text in _pairs("--set", settings)}
     return Choices(

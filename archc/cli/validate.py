@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from archc.graph.graph import Graph
-    from archc.pipeline import Choices, Spec
+    from archc.pipeline.networks import Choices
+    from archc.pipeline.reading import Spec
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -110,7 +111,8 @@ def _named(given: Iterable[str], reporter: Reporter, *, skip_others: bool) -> li
 
 
 def _check(name: str, chosen: Choices, reporter: Reporter, stdin_name: str) -> Checked:
-    from archc.pipeline import load_spec, validate_spec
+    from archc.pipeline.networks import validate_spec
+    from archc.pipeline.reading import load_spec
 
     shown, spec = name, _read(stdin_name, reporter) if name == STANDARD_INPUT else None
     if spec is None:
@@ -125,14 +127,14 @@ def _check(name: str, chosen: Choices, reporter: Reporter, stdin_name: str) -> C
 
 
 def _read(stdin_name: str, reporter: Reporter) -> Spec | Failed:
-    from archc.pipeline import read_spec
+    from archc.pipeline.reading import read_spec
 
     source = read_standard_input(stdin_name, reporter)
     return source if isinstance(source, Failed) else read_spec(source, reporter)
 
 
 def _check_form(graphs: tuple[Graph, ...]) -> None:
-    from archc.pipeline import check_form
+    from archc.pipeline.building import check_form
 
     for graph in graphs:
         check_form(graph)

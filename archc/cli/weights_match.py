@@ -55,8 +55,8 @@ def match(
 ) -> None:
     """Show which tensor of a checkpoint is which weight of a spec, and why."""
     from archc.matching.options import as_matching
-    from archc.pipeline import load_spec
     from archc.pipeline.matching import plan_weights
+    from archc.pipeline.reading import load_spec
 
     reporter = Reporter()
     chosen = choices(variant, settings, reporter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 LONGEST_NAME = 120
 """Characters; longer names are no slips of a finger, and comparing them takes long."""
@@ -38,9 +39,14 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     Case, hyphens and underscores do not count; of the letters of the longer name at most a third
     may differ. The first of equally close candidates wins; the name itself is none.
     """
+    return _nearest(name, tuple(dict.fromkeys(candidates)))
+
+
+@lru_cache(maxsize=1024)  # some are asked of every layer, about the same few words
+def _nearest(name: str, candidates: tuple[str, ...]) -> str | None:
     folded = _fold(name)
     found, closest = None, LONGEST_NAME
-    for candidate in dict.fromkeys(candidates):
+    for candidate in candidates:
         if candidate == name or max(len(name), len(candidate)) > LONGEST_NAME:
             continue
         other = _fold(candidate)

@@ -41,6 +41,8 @@ class Reporter:
     def __init__(self) -> None:
         self._found: dict[tuple[object, ...], Diagnostic] = {}
         self._causes: dict[Hashable, tuple[object, ...]] = {}
+        self.reports = 0
+        """How often something was reported, those included that were reported before."""
 
     def error(
         self,
@@ -78,6 +80,7 @@ class Reporter:
         self._add(Diagnostic(rule, Severity.WARNING, message, place, label, *parts))
 
     def _add(self, found: Diagnostic) -> None:
+        self.reports += 1
         s = found.span
         where = (id(s.source), s.line, s.column, s.end_line, s.end_column)
         key = (found.rule.slug, found.severity, *where)

@@ -8,7 +8,8 @@ from archc.diagnostics.diagnostic import Diagnostic, Rule
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.explanations.page import Page, read_page
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 
 FILE_NAME = "net.yaml"
 """What the spec of an example is called in its message."""

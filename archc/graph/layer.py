@@ -61,6 +61,9 @@ class Check(Protocol):
         gave it are shown.
         """
 
+    def holds(self, size: Size, least: int) -> bool:
+        """Demands size ≥ least as `at_least` does, without a word where that cannot be."""
+
     def at_least(
         self,
         size: Size,

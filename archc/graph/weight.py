@@ -79,5 +79,6 @@ class WeightSource(Protocol):
     def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
         """The elements in C order, as `dtype` (float32, float16 or as stored), little-endian.
 
-        Memory follows the chunk, not the tensor, wherever the storage is contiguous.
+        Memory follows the chunk, not the tensor, wherever the storage is contiguous. A chunk stays
+        as it is when the next one is asked for.
         """

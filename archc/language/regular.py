@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol, cast
 
 LENGTH_BOUND = 1_000
 """Characters of a pattern or a replacement; names are far shorter."""
+
+_PATTERN_BYTES = 1 << 20
+"""What a pattern may take once it is compiled."""
 
 _NOT_LINEAR = re.compile(r"\(\?<?[=!]|\\[1-9]")
 _ESCAPE = re.compile(r"\\(\d{1,2}|\\)")
@@ -29,6 +33,9 @@ class Pattern(Protocol):
 
     def sub(self, replacement: object, text: str, /) -> str:
         """The text with every match replaced by what a function gives for it."""
+
+    def search(self, text: str, /) -> object | None:
+        """The first match within the text, or None."""
 
     def fullmatch(self, text: str, /) -> object | None:
         """A match of the whole text, or None."""
@@ -63,17 +70,32 @@ def compile_pattern(text: str) -> Pattern:
     """
     if len(text) > LENGTH_BOUND:
         raise PatternMistake(f"it has more than {LENGTH_BOUND} characters")
+    return _compiled(text, _PATTERN_BYTES)
+
+
+def _compiled(text: str, most_bytes: int) -> Pattern:
     # A spec without patterns pays nothing for the library.
     re2 = importlib.import_module("re2")
     options = re2.Options()
     options.log_errors = False
-    options.max_mem = 1 << 20
+    options.max_mem = most_bytes
     try:
         return cast(Pattern, re2.compile(text, options=options))
     except re2.error as error:
         reason = error.args[0] if error.args else "it cannot be read"
         words = reason.decode() if isinstance(reason, bytes) else str(reason)
         raise PatternMistake(words.removesuffix(f": {text}")) from None
+
+
+def compile_any(texts: Iterable[str]) -> Pattern | None:
+    """A pattern that is found wherever one of several is; None where that would be too large.
+
+    Most names match none of a spec's patterns, which is found out at once.
+    """
+    try:
+        return _compiled("|".join(f"(?:{text})" for text in texts), 8 * _PATTERN_BYTES)
+    except PatternMistake:
+        return None
 
 
 def read_replacement(text: str, groups: int) -> Replacement:

@@ -75,13 +75,13 @@ class Scope:
             yield scope
             scope = scope.parent
 
-    def find(self, path: str) -> tuple[str, Named] | None:
-        """The full name and the layer that a path names from here, the innermost whole hit."""
+    def find(self, path: str) -> tuple[Scope, Named] | None:
+        """The layer that a path names from here, and the scope it stands in: the innermost hit."""
         parts = path.split(".")
         for scope in self.outwards():
             named = scope.descend(parts)
             if named is not None and named.flow is not None:
-                return scope.prefix + path, named
+                return scope, named
         return None
 
     def descend(self, parts: list[str]) -> Named | None:
@@ -107,9 +107,9 @@ class Scope:
         parts = path.split(".")
         return any(_loses(scope, parts) for scope in self.outwards())
 
-    def entering(self) -> Flow | None:
-        """The tensor that `input` names from here."""
-        return next((s.entry for s in self.outwards() if s.entry is not None), None)
+    def entered(self) -> Scope | None:
+        """The scope whose entry `input` names from here."""
+        return next((scope for scope in self.outwards() if scope.entry is not None), None)
 
     def reachable(self) -> list[str]:
         """The paths that could be written here, the nearest first, for suggestions."""
@@ -126,8 +126,7 @@ class Scope:
                 yield from named.scope.paths(f"{prefix}{name}.")
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a text was written: its file, and the scope of layers there, if any."""
 
     file: SpecFile | None
@@ -152,8 +151,7 @@ def _loses(scope: Scope, parts: list[str]) -> bool:
     return not scope.is_whole
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """The names that expressions see, the inner ones first.
 
     `find` of an environment gives a value, FAILED where its mistake is reported, or None where the
@@ -165,9 +163,9 @@ class Environment:
     names: Mapping[str, Value | Failed]
     parent: Environment | None = None
     lazy: Callable[[str], Value | Failed | None] | None = None
-    given: Mapping[str, Argument | Tree] = field(default_factory=dict)
+    given: Mapping[str, Argument | Tree] = {}
     outside: Context | None = None
-    declared: Mapping[str, Parameter] = field(default_factory=dict)
+    declared: Mapping[str, Parameter] = {}
 
     def find(self, name: str) -> tuple[Value | Failed] | None:
         """The value of a name, in a tuple, or None."""
@@ -203,8 +201,7 @@ class Environment:
         return Environment(names, self)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class Context:
+class Context(NamedTuple):
     """Where elaboration stands: the file, the scope of layers, the names in reach, the uses.
 
     Attributes:

@@ -17,6 +17,7 @@ from archc.language.regular import (
     Pattern,
     PatternMistake,
     Replacement,
+    compile_any,
     compile_pattern,
     pattern_help,
     read_replacement,
@@ -48,16 +49,20 @@ class WeightRules:
         prefix: taken off the names that have it.
         rename: patterns with replacements, each applied to every match.
         ignore: patterns of whole names that are passed over.
+        renames: what is found in every name that is to be renamed; None where all are tried.
     """
 
     layout: str = "torch"
     prefix: str = ""
     rename: tuple[tuple[Pattern, Replacement], ...] = ()
     ignore: tuple[Pattern, ...] = ()
+    renames: Pattern | None = None
 
     def renamed(self, key: str) -> str:
         """The name that a key of the checkpoint has in the spec."""
         name = key.removeprefix(self.prefix) if self.prefix else key
+        if self.renames is not None and self.renames.search(name) is None:
+            return name
         for pattern, replacement in self.rename:
             if len(name) > NAME_BOUND:
                 break
@@ -88,6 +93,7 @@ class _Rules:
     def read(self, tree: Mapping) -> WeightRules | Failed:
         layout, prefix = "torch", ""
         rename: list[tuple[Pattern, Replacement]] = []
+        renames: Pattern | None = None
         ignore: list[Pattern] = []
         for entry in tree:
             match entry.key.text:
@@ -97,6 +103,8 @@ class _Rules:
                     prefix = self._text(entry.value, "prefix")
                 case "rename":
                     rename = self._rename(entry.value)
+                    if isinstance(entry.value, Mapping) and not self._failed:
+                        renames = compile_any(e.key.text for e in entry.value)
                 case "ignore":
                     ignore = self._ignore(entry.value)
                 case unknown:
@@ -105,7 +113,7 @@ class _Rules:
                     self._error(FORM, f"`{unknown}` is no rule for weights", entry.key, *helps)
         if self._failed:
             return FAILED
-        return WeightRules(layout, prefix, tuple(rename), tuple(ignore))
+        return WeightRules(layout, prefix, tuple(rename), tuple(ignore), renames)
 
     def _error(self, rule: Rule, message: str, tree: Tree, *helps: str) -> None:
         self._failed = True

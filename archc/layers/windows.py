@@ -79,38 +79,36 @@ def needs_fit(over: Windows, x: TensorType, check: Check, *, at: str = "kernel")
 
 
 def _fits(window: Window, n: Size, lines: str, check: Check, at: str) -> Failed | None:
-    if isinstance(n, int) and n >= 1 and _comes_out(window, n):
+    demands = _demands(window, n)
+    if all(check.holds(size, least) for size, least in demands):
         return None
     covers = f"the window covers {window.extent} {lines}"
     if window.dilation > 1 and window.kernel > 1:
         covers += f" ({window.dilation}·({window.kernel} − 1) + 1)"
-    padded = add(n, window.before + window.after)
     has = f"the input has {n}"
     if window.before or window.after:
+        padded = add(n, window.before + window.after)
         has = f"the padded input has {padded} ({n} + {window.before} + {window.after})"
-    helps = ["take a smaller kernel, or more padding"]
-    if window.same:
-        return check.at_least(n, 1, WINDOW_TOO_LARGE, f"{covers}, but {has}", at=at)
-    if not window.ceil:
-        notes = [f"{lines}: {window.arithmetic(n)}"] if isinstance(n, int) else []
-        return check.at_least(
-            padded, window.extent, WINDOW_TOO_LARGE, f"{covers}, but {has}", at=at, notes=notes,
-            helps=helps,
-        )  # fmt: skip
-    message = f"{covers}, but {has}, so no {lines} come out"
-    return check.at_least(n, 1, WINDOW_TOO_LARGE, message, at=at) or check.at_least(
-        window.output(n), 1, WINDOW_TOO_LARGE, message, at=at, helps=helps
-    )
+    message = f"{covers}, but {has}" + (f", so no {lines} come out" if window.ceil else "")
+    is_reckoned = isinstance(n, int) and not (window.same or window.ceil)
+    notes = [f"{lines}: {window.arithmetic(n)}"] if is_reckoned else []
+    for size, least in demands:
+        helps = [] if size is n and least == 1 else ["take a smaller kernel, or more padding"]
+        failed = check.at_least(
+            size, least, WINDOW_TOO_LARGE, message, at=at, notes=notes, helps=helps
+        )
+        if failed is not None:
+            return failed
+    return None
 
 
-def _comes_out(window: Window, n: int) -> bool:
-    """Whether a window finds its place in an input of a known size."""
+def _demands(window: Window, n: Size) -> list[tuple[Size, int]]:
+    """The sizes that must be so large for something to come out of n."""
     if window.same:
-        return True
-    if not window.ceil:
-        return n + window.before + window.after >= window.extent
-    out = window.output(n)
-    return isinstance(out, int) and out >= 1
+        return [(n, 1)]
+    if window.ceil:
+        return [(n, 1), (window.output(n), 1)]
+    return [(add(n, window.before + window.after), window.extent)]
 
 
 def known_pads(over: Windows, x: TensorType, domains: Domains) -> list[int] | None:

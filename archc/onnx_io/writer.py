@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeAlias, final
+from types import TracebackType
+from typing import BinaryIO, NamedTuple, Self, TypeAlias, final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.errors import InternalError
@@ -42,6 +43,9 @@ SINGLE_FILE_LIMIT_BYTES = 2**31 - 1 - 2**20
 ALIGNMENT_BYTES = 4096
 """External weights start at multiples of this."""
 
+_LARGE_BYTES = 1 << 17
+"""From here on a chunk is worth a thread."""
+
 _NO_DIGEST = "0" * 64
 """As long as the digest, whose length is counted before it is known."""
 
@@ -49,14 +53,14 @@ Progress: TypeAlias = Callable[[int, int], None]
 """Told the bytes that are written so far and the bytes that will be written."""
 
 
-@dataclass(frozen=True, slots=True)
-class WriteResult:
+class WriteResult(NamedTuple):
     """What was written.
 
     Attributes:
         bytes_written: the bytes of the model and of its external weights together.
         external_path: the file of the external weights, if there is one.
-        weights_digest: SHA-256 over the name, type, sizes and bytes of each weight, in hex digits.
+        weights_digest: SHA-256 over the name, type, sizes and bytes of each weight, in hex digits;
+            of a model in eight bits, over those of its constants as well, its scales among them.
     """
 
     bytes_written: int
@@ -162,41 +166,90 @@ def _too_large(length: int, reporter: Reporter, place: Place, *, has_path: bool)
 
 @final
 class _WeightsPass:
-    """The one pass over the weights: copies them, takes their digest, tells the progress."""
+    """The one pass over the weights: copies them, takes their digest, tells the progress.
+
+    A large chunk is digested and written by a thread, while the next one is read and folded.
+    """
 
     def __init__(self, total: int, progress: Progress | None) -> None:
         self._total = total
         self._done = 0
         self._progress = progress
         self._hash = hashlib.sha256()
+        self._thread = ThreadPoolExecutor(max_workers=1)
+        self._under_way: Future[None] | None = None
 
     def write(self, piece: Piece, file: BinaryIO) -> None:
         """Writes bytes as they are, or the elements of a weight."""
         if isinstance(piece, bytes):
-            self._write_chunk(piece, file)
+            self._take(piece, file, is_weight=False)
             return
-        dims = ",".join(map(str, piece.dims))
-        self._hash.update(f"{piece.name}\0{piece.dtype.value}\0{dims}\0".encode())
-        length = 0
-        for chunk in _chunks(piece):
-            self._hash.update(chunk)
-            length += self._write_chunk(chunk, file)
+        self._settle()
+        self._name(piece)
+        length = sum(self._take(chunk, file, is_weight=True) for chunk in _chunks(piece))
         if length != piece.length_bytes:
             raise InternalError(
                 f"`{piece.name}` gave {length} bytes in place of {piece.length_bytes}"
             )
 
-    def _write_chunk(self, chunk: bytes | memoryview, file: BinaryIO) -> int:
-        file.write(chunk)
+    def add_scales(self, model: ModelDef) -> None:
+        """Takes the constants of a model in eight bits into the digest.
+
+        Without its scales and biases, an int8 kernel says nothing.
+        """
+        self._settle()
+        if not any(i.dtype.value == "int8" for i in model.initializers):
+            return
+        for constant in model.initializers:
+            if isinstance(constant.source, bytes):
+                self._name(constant)
+                self._hash.update(constant.source)
+
+    def _name(self, weight: InitializerDef) -> None:
+        dims = ",".join(map(str, weight.dims))
+        self._hash.update(f"{weight.name}\0{weight.dtype.value}\0{dims}\0".encode())
+
+    def _take(self, chunk: bytes | memoryview, file: BinaryIO, *, is_weight: bool) -> int:
+        self._settle()
         length = memoryview(chunk).nbytes
+        if length < _LARGE_BYTES:
+            self._put(chunk, file, is_weight=is_weight)
+        else:
+            self._under_way = self._thread.submit(self._put, chunk, file, is_weight=is_weight)
         self._done += length
         if self._progress is not None:
             self._progress(self._done, self._total)
         return length
 
+    def _put(self, chunk: bytes | memoryview, file: BinaryIO, *, is_weight: bool) -> None:
+        if is_weight:
+            self._hash.update(chunk)
+        file.write(chunk)
+
+    def _settle(self) -> None:
+        """Waits for what is under way."""
+        if self._under_way is not None:
+            self._under_way.result()
+            self._under_way = None
+
     @property
     def digest(self) -> str:
+        """The digest of all weights so far."""
+        self._settle()
         return self._hash.hexdigest()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._thread.shutdown()
+        if error is None:
+            self._settle()
 
 
 def _chunks(weight: InitializerDef) -> Iterable[bytes | memoryview]:
@@ -212,11 +265,12 @@ def _write_single(
     progress: Progress | None,
 ) -> str:
     """Writes everything into one file and gives the weights' digest."""
-    weights = _WeightsPass(length, progress)
-    for piece in encode_model(model, {}):
-        weights.write(piece, file)
-    weights.write(_properties(model, digest_key, weights.digest), file)
-    return weights.digest
+    with _WeightsPass(length, progress) as weights:
+        for piece in encode_model(model, {}):
+            weights.write(piece, file)
+        weights.add_scales(model)
+        weights.write(_properties(model, digest_key, weights.digest), file)
+        return weights.digest
 
 
 def _write_external(
@@ -225,23 +279,26 @@ def _write_external(
     data_path = weights_path(path)
     weights = [i for i in model.initializers if not isinstance(i.source, bytes)]
     offsets: dict[str, tuple[str, int]] = {}
+    gaps: list[bytes] = []
     position = 0
     for weight in weights:
-        position = -(-position // ALIGNMENT_BYTES) * ALIGNMENT_BYTES
+        gaps.append(bytes(-position % ALIGNMENT_BYTES))
+        position += len(gaps[-1])
         offsets[weight.name] = (data_path.name, position)
         position += weight.length_bytes
     pieces = encode_model(model, offsets)
     blank = _properties(model, digest_key, _NO_DIGEST)
     total = position + length_of(pieces) + len(blank)
-    copied = _WeightsPass(total, progress)
     with ExitStack() as stack:
         data = stack.enter_context(NewFile(data_path))
         new = stack.enter_context(NewFile(path))
-        for weight in weights:
-            copied.write(bytes(offsets[weight.name][1] - data.file.tell()), data.file)
-            copied.write(weight, data.file)
-        for piece in [*pieces, _properties(model, digest_key, copied.digest)]:
-            copied.write(piece, new.file)
+        with _WeightsPass(total, progress) as copied:
+            for gap, weight in zip(gaps, weights, strict=True):
+                copied.write(gap, data.file)
+                copied.write(weight, data.file)
+            copied.add_scales(model)
+            for piece in [*pieces, _properties(model, digest_key, copied.digest)]:
+                copied.write(piece, new.file)
         # The weights first: a model is never without them.
         data.keep()
         new.keep()

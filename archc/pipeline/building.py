@@ -56,7 +56,8 @@ class BuildResult(NamedTuple):
         weights_digest: SHA-256 over the weights' names, types, shapes and elements.
         is_trained: whether the weights come from a checkpoint, all of them.
         seed: what they, or some, were drawn with, where they do not.
-        notes: what was decided in reading the checkpoint, and what policies have changed.
+        notes: what was decided in reading the checkpoint and samples, and what policies have
+            changed.
         warnings: what the compiler warns of.
         drawn: the weights that policies drew, where the others come from a checkpoint.
         lowered: the model as the spec has it, one to one; its weights are closed.
@@ -230,7 +231,8 @@ def build_model(
     path = target if isinstance(target, Path) else None
     return BuildResult(
         lowered.bound.graph, path, written.external_path, written.bytes_written,
-        written.weights_digest, lowered.bound.is_trained, lowered.bound.seed, lowered.notes,
+        written.weights_digest, lowered.bound.is_trained, lowered.bound.seed,
+        (*lowered.notes, *made.notes),
         reporter.diagnostics, lowered.bound.drawn, lowered.model, made.rewritten,
         made.quantized,
     )  # fmt: skip
@@ -242,6 +244,7 @@ class _Made(NamedTuple):
     model: ModelDef
     rewritten: Rewritten | None = None
     quantized: Quantized | None = None
+    notes: tuple[str, ...] = ()
 
 
 def _in_its_form(
@@ -262,7 +265,8 @@ def _in_its_form(
         found = in_eight_bits(made.model, wanted, reporter, step)
         if isinstance(found, Failed):
             return FAILED
-        return made._replace(model=found.model, quantized=found)
+        eight = found.quantized
+        return made._replace(model=eight.model, quantized=eight, notes=found.notes)
     return made
 
 
@@ -304,7 +308,7 @@ def write_lowered(
         raise
     except OutOfRangeError as error:
         message = f"`{shown(error.name)}` has numbers that float16 does not hold"
-        return reporter.error(OUT_OF_RANGE, message, place, helps=("build the network in float32",))
+        return reporter.error(OUT_OF_RANGE, message, place, helps=("leave `--precision fp16` out",))
     except OSError as error:
         if checkpoint_path is not None and error.filename == checkpoint_path:
             from archc.weights.readers import report_unreadable

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
@@ -57,16 +56,22 @@ Atom: TypeAlias = Symbol | Floor
 Factors: TypeAlias = tuple[Atom, ...]
 
 
-@dataclass(frozen=True)
 class Form:
     """A sum of products of atoms: `terms` maps sorted factors to coefficients, plus a constant.
 
     Made only by the functions of this module, which keep it normal: no coefficient is zero, and a
-    form without terms is an `int` instead.
+    form without terms is an `int` instead. Never changed.
     """
 
-    terms: tuple[tuple[Factors, int], ...]
-    constant: int
+    def __init__(self, terms: tuple[tuple[Factors, int], ...], constant: int) -> None:
+        self.terms = terms
+        self.constant = constant
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Form):
+            return NotImplemented
+        return self.constant == other.constant and self.terms == other.terms
 
     def evaluate(self, values: Mapping[str, int]) -> int:
         """The value where the symbols have these values."""

@@ -61,12 +61,12 @@ class TensorType:
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes of the axes, without the batch."""
-        return tuple(axis.size for axis in self.axes)
+        return tuple([axis.size for axis in self.axes])
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the axes, without the batch."""
-        return tuple(axis.name for axis in self.axes)
+        return tuple([axis.name for axis in self.axes])
 
     @property
     def rank(self) -> int:

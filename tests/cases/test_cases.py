@@ -12,7 +12,8 @@ from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph
 from archc.language.library import nowhere, read_source
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 from archc.stages.parse import parse
 from tests.cases.expectations import Expectations, Expected, read_expectations
 

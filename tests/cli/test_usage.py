@@ -78,7 +78,7 @@ def test_an_interruption_ends_quietly(run: Run, monkeypatch: pytest.MonkeyPatch)
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("archc.pipeline.load_spec", interrupted)
+    monkeypatch.setattr("archc.pipeline.reading.load_spec", interrupted)
     ran = run("validate", "lenet5")
     assert (ran.status, ran.out, ran.err) == (130, "", "")
 

@@ -11,7 +11,8 @@ from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.editor.json_schema import json_schema
 from archc.language.tree import Mapping, Scalar, Tree
-from archc.pipeline import Choices, Spec, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import Spec, read_spec
 from archc.stages.parse import parse
 
 

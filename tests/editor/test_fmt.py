@@ -15,7 +15,8 @@ from archc.diagnostics.reporter import Failed, Reporter
 from archc.editor.format import format_text
 from archc.graph.graph import Graph
 from archc.language.library import zoo_folder
-from archc.pipeline import Choices, Spec, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import Spec, read_spec
 from archc.stages.parse import parse
 from tests.editor.schema import plain
 from tests.editor.styles import Writer, random_tree

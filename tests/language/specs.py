@@ -11,7 +11,8 @@ from archc.diagnostics.diagnostic import Diagnostic
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 
 HEAD = "archc: 1\nname: t\n"
 IMAGE = "input: {image: [3, 8, 8]}\n"

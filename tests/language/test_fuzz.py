@@ -17,7 +17,8 @@ from archc.diagnostics.text import render_text
 from archc.graph.graph import Graph
 from archc.language.library import zoo_folder
 from archc.layers.catalog import OPS
-from archc.pipeline import Choices, load_spec, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import load_spec, read_spec
 
 CASES = Path(__file__).parent.parent / "cases"
 SMALL_BYTES = 3_000

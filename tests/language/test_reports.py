@@ -6,7 +6,8 @@ import pytest
 
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
-from archc.pipeline import Choices, elaborate_network, read_spec
+from archc.pipeline.networks import Choices, elaborate_network
+from archc.pipeline.reading import read_spec
 from tests.language.specs import marked, validate
 
 BLOCK = """

@@ -6,7 +6,8 @@ import pytest
 
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 
 HEAD = "archc: 1\nname: net\ninput: {image: [3, 28, 28]}\n"
 

@@ -83,6 +83,15 @@ class RecordingCheck(Check):
         return FAILED
 
     @override
+    def holds(self, size: Size, least: int) -> bool:
+        if isinstance(size, int):
+            return size >= least
+        bound = domain.lower_bound(size, least, self.admitted)
+        if isinstance(bound, Bound):
+            self.least[bound.symbol] = max(self.least.get(bound.symbol, 1), bound.least)
+        return isinstance(bound, Bound)
+
+    @override
     def at_least(
         self,
         size: Size,
@@ -94,13 +103,9 @@ class RecordingCheck(Check):
         notes: Iterable[str] = (),
         helps: Iterable[str] = (),
     ) -> Failed | None:
-        if isinstance(size, int):
-            return None if size >= least else self.error(rule, message, at=at, helps=helps)
-        bound = domain.lower_bound(size, least, self.admitted)
-        if not isinstance(bound, Bound):
-            return self.error(rule, message, at=at, helps=helps)
-        self.least[bound.symbol] = max(self.least.get(bound.symbol, 1), bound.least)
-        return None
+        if self.holds(size, least):
+            return None
+        return self.error(rule, message, at=at, helps=helps)
 
     @override
     def divisible(

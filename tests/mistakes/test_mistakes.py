@@ -14,7 +14,8 @@ from archc.diagnostics.diagnostic import Diagnostic, Severity
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.diagnostics.text import render_text
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 from tests.conftest import Golden
 
 FOLDER = Path(__file__).parent

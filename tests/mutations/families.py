@@ -15,7 +15,8 @@ from archc.graph.graph import Graph
 from archc.language.library import zoo_folder
 from archc.language.spec import SpecFile
 from archc.language.tree import Mapping, Scalar, Sequence, Tree
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 from archc.stages.parse import parse
 from tests.mutations.sites import Site, layer_sites
 

@@ -18,7 +18,8 @@ from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.diagnostics.text import render_text
 from archc.language.library import zoo_folder
-from archc.pipeline import Choices, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import read_spec
 
 SECONDS = 10
 MEMORY_BYTES = 1_000_000_000

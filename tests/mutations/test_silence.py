@@ -9,7 +9,8 @@ import pytest
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.diagnostics.text import render_text
 from archc.language.library import zoo_specs
-from archc.pipeline import Choices, load_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import load_spec
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = [*zoo_specs(), *(str(path) for path in sorted(EXAMPLES.rglob("*.yaml")))]

@@ -93,7 +93,7 @@ class Lookup:
         """The shortest path that means the layer of this full name, not another of its value."""
         for path in _relative(name, scope):
             found = scope.find(path)
-            if found is not None and found[0] == name:
+            if found is not None and found[0].prefix + path == name:
                 return path
         return None
 

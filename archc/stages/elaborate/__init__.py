@@ -141,6 +141,7 @@ class Elaboration(Walk):
             message = f"sequences of layers nest more than {DEPTH_BOUND} levels deep"
             return Run(self.cut_short(TOO_DEEP, message, context.place(tree.span)))
         self.depth += 1
+        self.deepest = max(self.deepest, self.depth)
         run = run_sequence(self, tree, context, flow)
         self.depth -= 1
         return run
@@ -269,7 +270,8 @@ class Elaboration(Walk):
         graph = self._graph(variant, symbols, run, found)
         if isinstance(graph, Failed) or outputs:
             return graph
-        warn_unused(self, found)
+        if len(graph.nodes) < len(self.builder.nodes):
+            warn_unused(self, found)
         return graph if values else self._confirmed(graph, variant, context)
 
     def _inputs(
@@ -304,7 +306,8 @@ class Elaboration(Walk):
     ) -> Graph | Failed:
         """The graph that the outputs need, its smallest input settled."""
         builder = self.builder
-        every = builder.demands_of(builder.needed(outputs))
+        needed = builder.needed(outputs)
+        every = builder.demands_of(needed)
         demands = largest_demands(every)
         domains = admitted(builder.domains, every, symbols, self.reporter)
         if isinstance(domains, Failed):
@@ -317,7 +320,7 @@ class Elaboration(Walk):
             {n: v for n, v in symbols.defaults.items() if n in domains},
             {n: (d.least, d.layer) for n, d in demands.items()},
         )  # fmt: skip
-        return builder.finish(graph, run.elements)
+        return builder.finish(graph, run.elements, needed)
 
     def _confirmed(self, graph: Graph, variant: Variant | None, context: Context) -> Graph | Failed:
         """The graph, if it is as the spec expects."""

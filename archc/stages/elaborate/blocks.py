@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from archc.diagnostics.diagnostic import Rule
-from archc.diagnostics.place import Frame, further
+from archc.diagnostics.place import Frame, Place, further
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Group
 from archc.language.arguments import unknown_arguments
@@ -23,6 +23,7 @@ from archc.language.spec import MODIFIERS, Block
 from archc.language.values import Argument, InputValue, Value
 from archc.shapes.tensor_type import TensorType
 from archc.stages.elaborate.arguments import collect_arguments
+from archc.stages.elaborate.replay import Recorder, find_recording, recording_key, replay
 from archc.stages.elaborate.walk import LayerUse, Run, Walk
 
 RECURSION = Rule("block/recursion", "a block uses itself", "it would never end")
@@ -34,7 +35,7 @@ def run_block(walk: Walk, block: Block, use: LayerUse, context: Context, flow: F
     Reports:
         block/recursion, argument/unknown, and what its parameters and layers report.
     """
-    walk.used.add(block)
+    walk.uses.append(block)
     named = walk.declare(use.name, use.name_span, context)
     named.flow = FAILED
     if block.layers is None:
@@ -50,19 +51,34 @@ def run_block(walk: Walk, block: Block, use: LayerUse, context: Context, flow: F
         return Run(FAILED)
     named.flow = None
     named.scope = scope = Scope(context.scope, f"{context.scope.prefix}{use.name}.", entry=flow)
-    what = f"the block `{block.name}`"
-    unknown = unknown_arguments(block.params, arguments, what, walk.reporter, MODIFIERS, block.file)
     frame = Frame(f"block `{block.name}`", use.span)
     inner = block_context(walk, block, context, scope, flow, frame, arguments)
+    key = recording_key(walk, block, arguments, inner)
+    known = find_recording(walk, key)
+    if known is not None:
+        return closed(named, use.name, replay(walk, known, inner), block.name)
+    recorder = Recorder(walk)
+    run = _run_layers(walk, block, arguments, inner, place)
+    recorder.finish(key, inner, run)
+    return closed(named, use.name, run, block.name)
+
+
+def _run_layers(
+    walk: Walk, block: Block, arguments: dict[str, Argument], inner: Context, place: Place
+) -> Run:
+    """Binds the parameters of a block used at a place, and runs its layers."""
+    assert block.layers is not None
+    what = f"the block `{block.name}`"
+    unknown = unknown_arguments(block.params, arguments, what, walk.reporter, MODIFIERS, block.file)
     values = inner.environment.names
     assert isinstance(values, dict)
     is_whole = unknown is None
     walk.binder.bind(block.params, arguments, inner, values, place, what, is_whole=is_whole)
     walk.binder.let(block.let, inner, values)
-    walk.active.append((block, scope))
-    run = walk.sequence(block.layers, inner, flow)
+    walk.active.append((block, inner.scope))
+    run = walk.sequence(block.layers, inner, inner.scope.entry or FAILED)
     walk.active.pop()
-    return closed(named, use.name, run, block.name)
+    return run
 
 
 def _is_recursive(walk: Walk, block: Block, use: LayerUse) -> bool:

@@ -54,7 +54,7 @@ class GraphBuilder:
         self.by_name: dict[str, int] = {}
         self.domains: dict[str, Domain] = {}
         self.defaults: dict[str, int] = {}
-        self._demands: list[Demand] = []
+        self.demands: list[Demand] = []
 
     def add_input(self, tensor: Input) -> Flowing:
         """Adds an input; all inputs come before the first node."""
@@ -69,11 +69,15 @@ class GraphBuilder:
             typed.weights, name, place,
         )  # fmt: skip
         index = len(self.nodes)
-        self.by_name.setdefault(name, index)
-        self.nodes.append(node)
         for bound in typed.demands:
-            self._demands.append(Demand(bound.symbol, bound.least, name, place, index))
+            self.demands.append(Demand(bound.symbol, bound.least, name, place, index))
+        self.append(node)
         return Flowing(len(self.inputs) + index, typed.output)
+
+    def append(self, node: Node) -> None:
+        """Adds a layer."""
+        self.by_name.setdefault(node.name, len(self.nodes))
+        self.nodes.append(node)
 
     def node_of(self, value: ValueId) -> Node | None:
         """The node that gives a value, None for an input."""
@@ -96,7 +100,7 @@ class GraphBuilder:
     def demands_of(self, needed: set[ValueId]) -> list[Demand]:
         """The demands of the layers whose values are needed."""
         count = len(self.inputs)
-        return [demand for demand in self._demands if demand.node + count in needed]
+        return [demand for demand in self.demands if demand.node + count in needed]
 
     def needed(self, outputs: Iterable[Output]) -> set[ValueId]:
         """The values that the outputs hang on."""
@@ -112,9 +116,9 @@ class GraphBuilder:
                 waiting += node.inputs
         return needed
 
-    def finish(self, graph: Graph, elements: Iterable[Element]) -> Graph:
+    def finish(self, graph: Graph, elements: Iterable[Element], needed: set[ValueId]) -> Graph:
         """The graph with the nodes that its outputs need, and the nesting of those."""
-        needed = self.needed(graph.outputs) | set(range(len(self.inputs)))
+        needed = needed | set(range(len(self.inputs)))
         if len(needed) == len(self.inputs) + len(self.nodes):
             return replace(
                 graph,

@@ -35,7 +35,7 @@ PERIOD = Rule(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class LayerCheck:
     """The `Check` of one layer where it stands.
 
@@ -147,6 +147,15 @@ class LayerCheck:
         where = f", from {node.place.span}" if node is not None else ""
         return (f"`{producer}` gives {self.inputs[0].type}{where}",)
 
+    def holds(self, size: Size, least: int) -> bool:
+        """Demands size ≥ least as `at_least` does, without a word where that cannot be."""
+        if isinstance(size, int):
+            return size >= least
+        bound = lower_bound(size, least, self.domains)
+        if isinstance(bound, Bound):
+            self.demands.append(bound)
+        return isinstance(bound, Bound)
+
     def at_least(
         self,
         size: Size,
@@ -159,15 +168,11 @@ class LayerCheck:
         helps: Iterable[str] = (),
     ) -> Failed | None:
         """Demands size ≥ least: an error for a number, a bound on the input for a form."""
-        if isinstance(size, int):
-            if size >= least:
-                return None
-            return self.error(rule, message, at=at, notes=notes, helps=helps)
-        bound = lower_bound(size, least, self.domains)
-        if isinstance(bound, Bound):
-            self.demands.append(bound)
+        if self.holds(size, least):
             return None
-        if isinstance(bound, Undecided):
+        if isinstance(size, int):
+            return self.error(rule, message, at=at, notes=notes, helps=helps)
+        if isinstance(lower_bound(size, least, self.domains), Undecided):
             return self._undecided(at)
         symbols = ", ".join(sorted(size.symbols))
         why = (*notes, f"`{size}` is below {least} for the smallest {symbols} that is admitted")

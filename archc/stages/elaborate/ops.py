@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from archc.diagnostics.diagnostic import Rule
@@ -16,6 +16,7 @@ from archc.language.values import Argument, Text, describe
 from archc.stages.elaborate.arguments import collect_arguments
 from archc.stages.elaborate.builder import Typed
 from archc.stages.elaborate.checks import LayerCheck
+from archc.stages.elaborate.replay import exact
 from archc.stages.elaborate.walk import LayerUse, Run, Walk
 
 WRONG_TARGET = Rule(
@@ -81,7 +82,7 @@ def _typed(
 ) -> Typed | Failed:
     """The op for inputs of these types, worked out once for equal arguments and types."""
     types = tuple(i.type for i in inputs)
-    key = (cls, types, tuple((name, _exact(a.value)) for name, a in arguments.items()))
+    key = (cls, types, tuple((name, exact(a.value)) for name, a in arguments.items()))
     known = walk.typed.get(key)
     if known is not None:
         return known
@@ -96,13 +97,6 @@ def _typed(
     typed = Typed(layer, output, layer.weights(types), tuple(check.demands))
     walk.typed[key] = typed
     return typed
-
-
-def _exact(value: Hashable) -> Hashable:
-    """A value that is equal only to the same of the same types, as 1 and 1.0 are not the same."""
-    if isinstance(value, tuple):
-        return tuple(map(_exact, value))
-    return type(value), value
 
 
 def _targets(

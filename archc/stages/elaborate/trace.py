@@ -120,6 +120,8 @@ class _TracingEvaluator(Evaluator):
 
 
 class _Tracer(Elaboration):
+    keeps_blocks = False  # each use is to be seen
+
     def __init__(self, spec: SpecFile, reporter: Reporter, asked: str) -> None:
         super().__init__(spec, reporter)
         self.trace = Trace(Graph(spec.name, None, {}, (), (), (), (), {}, {}))

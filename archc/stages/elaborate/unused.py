@@ -15,8 +15,9 @@ def check_unused(walk: Walk, spec: SpecFile) -> None:
 
     What flows is unknown, so no layer of them enters the graph.
     """
+    used = set(walk.uses)
     for block in spec.blocks.values():
-        if block not in walk.used and not walk.is_cut_short:
+        if block not in used and not walk.is_cut_short:
             _check(walk, block)
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable
-from typing import NamedTuple, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from archc.diagnostics.diagnostic import Related, Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place, Span
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.graph.graph import Element
+from archc.graph.graph import Element, Node, ValueId
 from archc.language.calculate import BOOL
 from archc.language.evaluate import Evaluator
 from archc.language.scope import (
@@ -29,7 +29,7 @@ from archc.language.scope import (
 from archc.language.spec import Block, SpecFile
 from archc.language.tree import Entry, Scalar, Sequence, Tree, is_name, kind_of, name_help, shown
 from archc.language.values import Argument, Text, describe, type_name
-from archc.stages.elaborate.builder import GraphBuilder, Typed
+from archc.stages.elaborate.builder import Demand, GraphBuilder, Typed
 from archc.stages.elaborate.parameters import Binder
 from archc.stages.elaborate.path_helps import last_help, scope_help
 
@@ -79,7 +79,17 @@ class Run(NamedTuple):
 
 
 class Walk(ABC):
-    """The state of an elaboration and its recursion."""
+    """The state of an elaboration and its recursion.
+
+    Attributes:
+        keeps_blocks: whether the run of a block may stand for those of its equals.
+        left_out: the conditions that left a layer out, in the order met.
+        deepest: the deepest that sequences were nested, since the block began that is recorded.
+        reach: of the active blocks, the number whose scopes all paths since then stayed in.
+        steps: the layers, scopes, branches and rounds of loops so far.
+    """
+
+    keeps_blocks: ClassVar[bool] = True
 
     def __init__(self, reporter: Reporter) -> None:
         self.reporter = reporter
@@ -87,13 +97,14 @@ class Walk(ABC):
         self.binder = Binder(self.evaluator, reporter)
         self.builder = GraphBuilder()
         self.active: list[tuple[Block, Scope]] = []
-        self.used: set[Block] = set()
+        self.uses: list[Block] = []
         self.typed: dict[Hashable, Typed] = {}
         self.left_out: list[Span] = []
-        """The conditions that left a layer out, in the order met."""
-        self.depth = 0
+        self.recordings: dict[Hashable, Recording] = {}
+        self.depth = self.deepest = 0
+        self.reach = DEPTH_BOUND
+        self.steps = 0
         self.is_cut_short = False
-        self._steps = 0
         self._suggestions = 0
 
     @abstractmethod
@@ -228,11 +239,15 @@ class Walk(ABC):
         self, path: Text, scope: Scope, place: Place, context: Context
     ) -> tuple[str, Named] | Failed:
         if path == "input":
-            flow = scope.entering()
+            entered = scope.entered()
+            self._reach_out(entered)
+            flow = entered.entry if entered is not None else None
             return "input", Named(place.span, flow if flow is not None else FAILED)
         found = scope.find(path)
+        self._reach_out(found[0] if found is not None else None)
         if found is not None:
-            return found
+            owner, named = found
+            return owner.prefix + path, named
         if not context.is_certain or any(s.prefix == UNKNOWN_ROOT for s in scope.outwards()):
             return FAILED  # an unused block may be used where the path exists
         if scope.may_hide(path):
@@ -256,6 +271,11 @@ class Walk(ABC):
             UNKNOWN_PATH, message, place, related=related, helps=helps, cause=cause
         )
 
+    def _reach_out(self, scope: Scope | None) -> None:
+        """Notes the scope that a path ended in, which blocks further in hang on."""
+        around = list(scope.outwards()) if scope is not None else []
+        self.reach = min(self.reach, sum(1 for _, active in self.active if active in around))
+
     def flow_at(self, tree: Tree, context: Context) -> Flow:
         """The output of the layer that a path leads to."""
         found = self.path(self.evaluator.argument(tree, context), context)
@@ -266,11 +286,15 @@ class Walk(ABC):
 
     def step(self, span: Span, context: Context) -> bool:
         """Counts a step of the walk; false beyond the bound, which is reported once."""
-        self._steps += 1
-        if self._steps == STEP_BOUND + 1:
+        self.steps += 1
+        if self.steps == STEP_BOUND + 1:
             message = f"the network has more than {STEP_BOUND} layers, branches and rounds of loops"
             self.cut_short(TOO_MANY, message, context.place(span))
         return not self.is_cut_short
+
+    def has_room(self, steps: int, height: int) -> bool:
+        """Whether the bounds leave room for some steps, and sequences nested so high."""
+        return self.steps + steps <= STEP_BOUND and self.depth + height <= DEPTH_BOUND
 
     def cut_short(self, rule: Rule, message: str, place: Place) -> Failed:
         """Reports what is too much, and ends the walk."""
@@ -328,4 +352,34 @@ class BranchRun(NamedTuple):
     is_list: bool
 
 
-__all__ = ["BranchRun", "Carried", "LayerUse", "MergeUse", "Run", "Walk"]
+class Recording(NamedTuple):
+    """What a block gave, and what its run left in the walk; kept to be given again.
+
+    Attributes:
+        entry: the value that entered.
+        first: the value of the first layer that it made.
+        nodes: the layers that it made.
+        demands: what they demand of symbols.
+        scope: the names of the layers.
+        run: what flowed out, and how the layers nest.
+        trail: how many steps led into the block, the block's own among them.
+        left_out: the conditions that left a layer out.
+        used: the blocks in it.
+        steps: the steps that it took.
+        height: the sequences within each other.
+    """
+
+    entry: ValueId
+    first: ValueId
+    nodes: tuple[Node, ...]
+    demands: tuple[Demand, ...]
+    scope: Scope
+    run: Run
+    trail: int
+    left_out: tuple[Span, ...]
+    used: frozenset[Block]
+    steps: int
+    height: int
+
+
+__all__ = ["BranchRun", "Carried", "LayerUse", "MergeUse", "Recording", "Run", "Walk"]

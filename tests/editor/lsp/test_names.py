@@ -11,7 +11,8 @@ from pygls.exceptions import JsonRpcException
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Reporter
 from archc.language.library import zoo_folder
-from archc.pipeline import Choices, Spec, read_spec, validate_spec
+from archc.pipeline.networks import Choices, validate_spec
+from archc.pipeline.reading import Spec, read_spec
 from tests.editor.lsp.client import Client
 
 ZOO = zoo_folder()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from archc.diagnostics.place import Source
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph
-from archc.pipeline import Choices, Network, elaborate_network, read_spec
+from archc.pipeline.networks import Choices, Network, elaborate_network
+from archc.pipeline.reading import read_spec
 
 HEAD = "archc: 1\nname: net\n"
 

@@ -15,7 +15,8 @@ from archc.analysis.expand import expand
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.graph.graph import Graph, Node
 from archc.language.library import zoo_specs
-from archc.pipeline import Choices, Network, elaborate_network, load_spec
+from archc.pipeline.networks import Choices, Network, elaborate_network
+from archc.pipeline.reading import load_spec
 from archc.stages.elaborate import is_complete
 from tests.unit.analysis.specs import network, try_network
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from archc.diagnostics.place import Place, Source, Span
 from archc.diagnostics.reporter import Reporter
 from archc.graph.graph import Input
+from archc.graph.weight import WeightSource
 from archc.onnx_io.emitter import GraphEmitter
 from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.session import Array, open_session, run
@@ -101,7 +102,7 @@ def conv_model(
     return emitter.finish("net", [("output", x, given)], metadata)
 
 
-def with_source(model: ModelDef, source: EndlessSource) -> ModelDef:
+def with_source(model: ModelDef, source: WeightSource) -> ModelDef:
     """The model with one further weight, which no node uses."""
     extra = InitializerDef("extra", DType.FLOAT32, source.shape, source)
     return ModelDef(

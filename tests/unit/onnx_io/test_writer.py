@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from typing_extensions import Buffer, override
 
 from archc.diagnostics.errors import InternalError
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
@@ -37,6 +39,8 @@ from tests.unit.onnx_io.building import (
 )
 
 HUGE = EndlessSource((1 << 20, 1 << 10))
+LARGE_BYTES = 1 << 18
+"""A chunk that a thread takes."""
 
 
 def _write(
@@ -219,18 +223,46 @@ def test_a_model_beyond_the_limit_gets_external_weights_by_itself(tmp_path: Path
 
 @pytest.mark.parametrize("external", [False, True])
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("unreadable")])
+@pytest.mark.parametrize("given_bytes", [100, LARGE_BYTES])
 def test_what_is_interrupted_leaves_everything_as_it_was(
-    tmp_path: Path, external: bool, error: BaseException
+    tmp_path: Path, external: bool, error: BaseException, given_bytes: int
 ) -> None:
     target = tmp_path / "net.onnx"
     target.write_bytes(b"old model")
     weights_path(target).write_bytes(b"old weights")
-    model = with_source(conv_model(), EndlessSource((1000,), error, 100))
+    model = with_source(conv_model(), EndlessSource((LARGE_BYTES,), error, given_bytes))
     with pytest.raises(type(error)):
         _write(model, target, external=external)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net.onnx", "net.onnx.data"]
     assert target.read_bytes() == b"old model"
     assert weights_path(target).read_bytes() == b"old weights"
+
+
+@pytest.mark.parametrize("chunk_bytes", [64, LARGE_BYTES, LARGE_BYTES - 4])
+def test_chunks_of_any_size_come_in_order(chunk_bytes: int) -> None:
+    array = np.random.default_rng(0).standard_normal(3 * LARGE_BYTES // 4, dtype=np.float32)
+    plain, other = io.BytesIO(), io.BytesIO()
+    whole = _write(with_source(conv_model(), ArraySource(array, array.nbytes)), plain)
+    pieces = _write(with_source(conv_model(), ArraySource(array, chunk_bytes)), other)
+    assert other.getvalue() == plain.getvalue()
+    assert pieces.weights_digest == whole.weights_digest
+
+
+class FullDisk(io.BytesIO):
+    """Takes no large chunk."""
+
+    @override
+    def write(self, data: Buffer, /) -> int:
+        if memoryview(data).nbytes >= LARGE_BYTES:
+            raise OSError(errno.ENOSPC, "no space left on device")
+        return super().write(data)
+
+
+@pytest.mark.parametrize("chunks", [1, 3])
+def test_a_disk_that_is_full_is_told_of(chunks: int) -> None:
+    array = np.zeros(chunks * LARGE_BYTES // 4, np.float32)
+    with pytest.raises(OSError, match="no space"):
+        _write(with_source(conv_model(), ArraySource(array, LARGE_BYTES)), FullDisk())
 
 
 def test_a_progress_that_raises_leaves_nothing(tmp_path: Path) -> None:

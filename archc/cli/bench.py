@@ -11,11 +11,11 @@ import typer
 from archc.cli.measured import SizeOption, model_files, numbers, opened, sizes_of
 from archc.cli.options import TableOrJson, seconds, whole_number
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json, show
-from archc.cli.terminal import put
+from archc.cli.terminal import put, say
+from archc.diagnostics.cells import visible
 from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
-    from archc.cli.bench_table import Measured
     from archc.measuring.feeds import Feeds
     from archc.measuring.fresh import Start
     from archc.measuring.latency import Latency
@@ -70,7 +70,8 @@ _Starts: TypeAlias = Annotated[
     typer.Option(
         "--starts",
         metavar="N",
-        help="Fresh processes of each model, for session start, first run and memory.",
+        help="Fresh processes of each model, for session start, first run and memory; with the "
+        "first batch and the first number of threads.",
         parser=whole_number(0),
     ),
 ]
@@ -89,25 +90,31 @@ def bench(
     form: TableOrJson = "table",
 ) -> None:
     """Measure latency, session start and memory of models by runs in turn."""
-    from archc.cli.bench_table import as_json, lines_of
+    from archc.cli.bench_table import Measured, as_json, lines_of
 
+    if against is not None and {*models} == {against}:
+        message = f"`--vs {against}` is the one model that is measured: name another to compare"
+        raise typer.BadParameter(message)
     names = [*models] if against is None else [*models, against]
     base = against if against is not None else (names[0] if len(set(names)) > 1 else None)
     batches, counts = numbers("--batch", batch), numbers("--threads", threads)
     settled = sizes_of(size)
     with model_files(names) as files:
+        found = opened(files, counts[0])
+        first = _feeds(found, batches[0], settled)
+        _warn_of_other_sizes(first, batches[0])
         latencies: dict[tuple[int, int], Mapping[str, Latency]] = {}
         for count in counts:
-            found = opened(files, count)
+            if count != counts[0]:
+                found = opened(files, count)
             for samples in batches:
                 feeds = _feeds(found, samples, settled)
                 latencies[count, samples] = _latency(found, feeds, base, runs, time)
-        first = _feeds(found, batches[0], settled)
         sizes = {name: _size(path) for name, path in files.items()}
         inputs = {name: ", ".join(map(str, model.inputs)) for name, model in found.items()}
         del found  # their memory is needed
         fresh = _starts(files, first, base, starts, counts[0])
-    measured: Measured = (base, inputs, sizes, latencies, fresh)
+    measured = Measured(base, inputs, sizes, latencies, (counts[0], batches[0]), fresh)
     if form == "json":
         print_json(as_json(measured))
     else:
@@ -171,7 +178,25 @@ def _starts(
     return found
 
 
+def _warn_of_other_sizes(feeds: Mapping[str, Feeds], batch: int) -> None:
+    """Warns where models take more numbers than others: they do not do the same work.
+
+    The order of axes and the element type may differ.
+    """
+    sizes = {
+        name: sum(array.size for array in taken.values()) // batch for name, taken in feeds.items()
+    }
+    if len({*sizes.values()}) > 1:
+        listed = ", ".join(f"{visible(name)} {size:,}" for name, size in sizes.items())
+        say("warning", f"the models take inputs of other sizes, in numbers a sample: {listed}")
+
+
 def _size(path: Path) -> int:
-    """The bytes of a model and of the file of its weights, where that lies beside it."""
-    beside = path.with_name(f"{path.name}.data")
-    return path.stat().st_size + (beside.stat().st_size if beside.is_file() else 0)
+    """The bytes of a model and of the files beside it that its weights are in."""
+    from archc.onnx_io.external_files import external_files
+
+    try:
+        beside = external_files(path)
+    except ValueError:  # a form of ONNX Runtime's own, which has all in one file
+        beside = ()
+    return sum(file.stat().st_size for file in (path, *beside) if file.is_file())

@@ -38,7 +38,9 @@ def numbers(option: str, text: str) -> tuple[int, ...]:
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() and int(part) for part in parts):
-        message = f"`{option} {text}` is no list of whole numbers, such as `{option} 1,8`"
+        message = (
+            f"`{option} {text}` is no list of whole numbers of 1 or more, such as `{option} 1,8`"
+        )
         raise typer.BadParameter(message)
     return tuple(dict.fromkeys(map(int, parts)))
 
@@ -112,7 +114,9 @@ def _is_spec(name: str) -> bool:
 
 
 def _build(name: str, target: Path, reporter: Reporter) -> object | Failed:
-    from archc.pipeline import Choices, build_model, load_spec
+    from archc.pipeline.building import build_model
+    from archc.pipeline.networks import Choices
+    from archc.pipeline.reading import load_spec
 
     spec = load_spec(name, reporter)
     if isinstance(spec, Failed):

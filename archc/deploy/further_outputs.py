@@ -15,7 +15,7 @@ from archc.onnx_io.element_types import value_type
 from archc.onnx_io.encode import encode_structure
 from archc.onnx_io.model import ELEMENT_TYPES, ModelDef, NodeDef, ValueDef
 from archc.onnx_io.wire import text
-from archc.rewrites.operators import JOINT
+from archc.rewrites.operators import layers_in
 from archc.runtime.metadata import ModelRecord, format_metadata, parse_metadata
 from archc.shapes.tensor_type import DType
 from archc.weights.shown import SHOWN_NAMES, listed, shown
@@ -130,14 +130,14 @@ def _value_of(model: ModelDef, layer: str) -> str | None:
 
 def _is_inside(node: NodeDef, block: str, which: Callable[[Iterable[bool]], bool]) -> bool:
     """Whether any or all of the layers that a node does the work of are in a block."""
-    return which(name.startswith(f"{block}.") for name in node.name.split(JOINT))
+    return which(name.startswith(f"{block}.") for name in layers_in(node.name))
 
 
 def _folded(model: ModelDef, layer: str) -> tuple[str, ...]:
     """A note where a layer is in the model, but not what it gives by itself."""
     if not _is_folded(model, layer):
         return ()
-    (name, *_) = [n.name for n in model.nodes if layer in n.name.split(JOINT)] or [layer]
+    (name, *_) = [n.name for n in model.nodes if layer in layers_in(n.name)] or [layer]
     return (f"it is folded with others into one operator, `{name}`",)
 
 

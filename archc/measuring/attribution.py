@@ -1,8 +1,8 @@
 """Which operators of a model's file each operator of the graph that runs stands for.
 
 ONNX Runtime fuses operators, takes others apart, and puts changes of layout between them. It keeps
-the name of one of the operators that it fuses, with an ending, or the name of the value that comes
-out; what is left is found by following values. Three steps:
+the name of one of the operators that it fuses, or the name of the value that comes out, with marks
+before and after it; what is left is found by following values. Three steps:
 
 1. An operator that runs stands for the one in the file that has its name, or that gives one of the
    values that it gives.
@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from archc.onnx_io.model import ModelDef, NodeDef
 
-_ENDING = re.compile(r"(_nchwc|_token_\d+|_nhwc)$")
-"""What ONNX Runtime adds to a name: for another layout, or to have a name of its own."""
+_MARK = re.compile(r"^Inserted(PrecisionFree)?Cast_|(_nchwc|_token_\d+|_nhwc)$")
+"""What ONNX Runtime adds to a name: where it computes float16 in float32, for another layout, or to
+have a name of its own."""
 
 _Neighbours = Mapping[int, Sequence[int]]
 
@@ -65,16 +66,20 @@ def attribute(file: ModelDef, running: ModelDef, heavy: Collection[str]) -> Attr
 
 
 def _stands_for(node: NodeDef, names: Collection[str], makers: Mapping[str, str]) -> str | None:
-    name = node.name
-    while name not in names:
-        shorter = _ENDING.sub("", name)
-        if shorter == name:
-            break
-        name = shorter
-    if name in names:
-        return name
-    values: Iterable[str] = (*node.outputs, name)  # a fused one is named by its value
+    for name in _unmarked(node.name):
+        if name in names:
+            return name
+    # A fused one is named by its value.
+    values = (name for value in (*node.outputs, node.name) for name in _unmarked(value))
     return next((makers[value] for value in values if value in makers), None)
+
+
+def _unmarked(name: str) -> Iterator[str]:
+    """A name, and what is left of it with one mark after another taken off."""
+    yield name
+    while (shorter := _MARK.sub("", name, count=1)) != name:
+        name = shorter
+        yield name
 
 
 def _fused(

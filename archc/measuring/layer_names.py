@@ -8,19 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from archc.rewrites.operators import JOINT
+from archc.rewrites.operators import layers_in
 
 
 def layers_of(operator: str, *, is_ours: bool) -> tuple[str, ...]:
     """The layers that an operator stands for, the main one first.
 
-    >>> layers_of("layer1.0.conv1+layer1.0.bn1", is_ours=True)
+    >>> layers_of("layer1.0.conv1+.bn1", is_ours=True)
     ('layer1.0.conv1', 'layer1.0.bn1')
     >>> layers_of("/layer1/layer1.0/conv1/Conv", is_ours=False)
     ('layer1/layer1.0/conv1',)
     """
     if is_ours:
-        return tuple(part.partition("/")[0] for part in operator.split(JOINT))
+        return layers_in(operator)
     scope, _, last = operator.strip("/").rpartition("/")
     return (scope or last,)
 

@@ -21,7 +21,7 @@ from archc.onnx_io.model import ModelDef
 from archc.onnx_io.model_file import open_model_file
 from archc.onnx_io.profiling import Kernel, KernelProfile, profile_kernels
 from archc.runtime.model import LONGEST_REASON, Model
-from archc.runtime.predict import RUN_FAILED
+from archc.runtime.predict import RUN_FAILED, predict
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
 
@@ -90,6 +90,8 @@ def profile_model(
 
     Reports: run/failed, and what `open_model_file` reports.
     """
+    if isinstance(predict(model, feeds, reporter), Failed):  # it says best what is wrong
+        return FAILED
     found = _graphs(model, feeds, reporter, threads, runs)
     if isinstance(found, Failed):
         return FAILED
@@ -131,6 +133,10 @@ def _graphs(
                 f"`{shown(str(model.path))}` cannot be profiled",
                 file_place(str(model.path)),
                 notes=(shown(str(error), LONGEST_REASON),),
+                helps=(
+                    "the graph that runs is written into a temporary folder; name one with more "
+                    "room: `TMPDIR=FOLDER archc profile …`",
+                ),
             )
         file = _structure(model.path, reporter)
         running = _structure(optimized, reporter)

@@ -48,6 +48,11 @@ def unpack_integers(data: bytes) -> list[int]:
     return list(struct.unpack(f"<{len(data) // 8}q", data))
 
 
+def unpack_floats(data: bytes, dtype: DType) -> tuple[float, ...]:
+    """The numbers that the bytes of float32 or float16 elements hold."""
+    return struct.unpack(f"<{len(data) // dtype.size_bytes}{_CODES[dtype]}", data)
+
+
 def unpack_float(data: bytes, dtype: DType) -> float:
     """The one number that the bytes of a float32 or float16 scalar hold."""
     return float(struct.unpack(f"<{_CODES[dtype]}", data)[0])

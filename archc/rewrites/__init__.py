@@ -2,12 +2,13 @@
 
 Input: a `ModelDef` as it was lowered, one to one with its spec. Output: a `ModelDef`. Afterwards:
 the same inputs and outputs, equal to float rounding; what is folded is a recipe in place of a
-weight, and nothing has been read; a node that does the work of several layers is named `a+b`.
+weight, and nothing has been read; a node that does the work of several layers is named `a+b`, after
+the layer of its kernel first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from archc.onnx_io.model import ModelDef
@@ -16,6 +17,7 @@ from archc.rewrites.drop_repeats import drop_repeats
 from archc.rewrites.effect import Effect
 from archc.rewrites.fold_after import fold_after
 from archc.rewrites.fold_before import fold_before
+from archc.rewrites.left import left
 from archc.rewrites.merge_pads import merge_pads
 from archc.rewrites.operators import Operators
 from archc.rewrites.reshape_weights import reshape_weights
@@ -50,11 +52,13 @@ class Rewritten(NamedTuple):
 
     Attributes:
         model: the model.
-        effects: for each rewrite by its name, its effects in the order of the network.
+        effects: for each rewrite by its name, its effects in the order in which they came.
+        left: why each norm, scale or shift stays that is left, by its layer.
     """
 
     model: ModelDef
-    effects: dict[str, tuple[Effect, ...]]
+    effects: Mapping[str, tuple[Effect, ...]]
+    left: Mapping[str, str]
 
     @property
     def steps(self) -> tuple[FoldStep, ...]:
@@ -63,13 +67,16 @@ class Rewritten(NamedTuple):
         return tuple(effect.step for effect in effects if effect.step is not None)
 
 
-def rewrite(model: ModelDef, keep: Collection[str] = ()) -> Rewritten:
+def rewrite(
+    model: ModelDef, keep: Collection[str] = (), rewrites: Sequence[Rewrite] = REWRITES
+) -> Rewritten:
     """The model with fewer operators.
 
     Args:
         model: a model that archc has lowered.
         keep: names of values that are wanted beside the outputs.
+        rewrites: what is done, in this order.
     """
     operators = Operators(model, keep)
-    effects = {r.name: tuple(r.apply(operators)) for r in REWRITES}
-    return Rewritten(operators.finish(), effects)
+    effects = {r.name: tuple(r.apply(operators)) for r in rewrites}
+    return Rewritten(operators.finish(), effects, left(operators))

@@ -1,4 +1,4 @@
-"""What a rewrite did, and what it had to leave."""
+"""What a rewrite did."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ class Effect(NamedTuple):
 
     Attributes:
         layer: the layer that is changed or gone.
-        text: what was done, or why it stays.
-        is_left: whether it stays as it is.
-        into: the layer that does its work now, where another one does.
+        text: what was done.
         step: how it was folded into a kernel, where it was.
     """
 
     layer: str
     text: str
-    is_left: bool = False
-    into: str | None = None
     step: FoldStep | None = None

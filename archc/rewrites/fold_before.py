@@ -11,17 +11,8 @@ from dataclasses import replace
 
 from archc.onnx_io.model import NodeDef
 from archc.rewrites.effect import Effect
-from archc.rewrites.kernels import (
-    KernelNode,
-    add_bias,
-    affine_input,
-    affine_of,
-    can_fold,
-    fold_step,
-    kernel_node,
-)
-from archc.rewrites.operators import Operators, joined
-from archc.weights.affine import Affine
+from archc.rewrites.kernels import HAVE_KERNELS, Foldable, affine_input, foldable, kernel_node
+from archc.rewrites.operators import Operators, joined, main_layer
 from archc.weights.folded import ScaledInputs
 
 
@@ -29,25 +20,37 @@ def fold_before(operators: Operators) -> Iterator[Effect]:
     """Folds each norm, product and sum into the kernel after it, the last ones first."""
     for node in reversed(list(operators)):
         value = affine_input(operators, node)
-        taker = operators.only_taker(node.outputs[0])
-        if value is None or taker is None or taker.inputs[0] != node.outputs[0]:
+        if value is None:
             continue
-        kernel = kernel_node(operators, taker)
-        if kernel is None or kernel.is_transposed or kernel.is_padded:
-            continue
-        affine = affine_of(operators, node, kernel.inputs, kernel.rank)
-        if affine is not None and can_fold(kernel, affine):
-            step = fold_step(kernel, affine, node, is_before=True)
-            operators.merge(node, taker, _folded(operators, kernel, node, affine, value))
-            yield Effect(node.name, f"into `{taker.name}`", into=taker.name, step=step)
+        found = kernel_after(operators, node)
+        if isinstance(found, Foldable):
+            kernel = found.kernel
+            sizes, groups = kernel.kernel.dims, kernel.groups
+            scaled = ScaledInputs(sizes, kernel.source, found.affine, groups)
+            bias = found.add_bias(operators, scaled)
+            step = found.step(node, bias, is_before=True)
+            after, weight = kernel.node, found.add_weight(operators, scaled)
+            new = replace(after, name=joined(after, node), inputs=(value, weight, bias))
+            operators.merge(node, after, new)
+            yield Effect(node.name, f"into `{main_layer(after.name)}`", step)
 
 
-def _folded(
-    operators: Operators, kernel: KernelNode, node: NodeDef, affine: Affine, value: str
-) -> NodeDef:
-    old = kernel.kernel
-    scaled = ScaledInputs(old.dims, old.source, affine, kernel.groups)
-    bias = add_bias(operators, kernel, scaled)
-    weight = operators.add_initializer(replace(old, source=scaled), instead_of=old.name)
-    name = joined(node, kernel.node)
-    return replace(kernel.node, name=name, inputs=(value, weight, bias))
+def kernel_after(operators: Operators, node: NodeDef) -> Foldable | str:
+    """The kernel that can take in a node before it, or why none can, in words."""
+    value = node.outputs[0]
+    if operators.is_kept(value):
+        return "what it gives is wanted as it is"
+    taker = operators.only_taker(value)
+    if taker is None:
+        return "what it gives is used more than once"
+    layer = main_layer(taker.name)
+    if taker.domain or taker.op_type not in HAVE_KERNELS or taker.inputs[0] != value:
+        return f"`{layer}`, after it, has no kernel"
+    kernel = kernel_node(operators, taker)
+    if kernel is None:
+        return f"the weights of `{layer}`, after it, are used elsewhere as well"
+    if kernel.is_transposed:
+        return f"`{layer}`, after it, is a transposed convolution"
+    if kernel.is_padded:
+        return f"`{layer}`, after it, puts zeros around its input"
+    return foldable(operators, node, kernel, kernel.inputs)

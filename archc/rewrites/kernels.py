@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from archc.graph.weight import WeightSource
+from archc.onnx_io.constants import pack, unpack_floats
 from archc.onnx_io.model import InitializerDef, NodeDef
-from archc.rewrites.operators import JOINT, Operators
+from archc.rewrites.operators import Operators, main_layer
 from archc.shapes.tensor_type import DType
 from archc.weights.affine import Affine, FixedAffine, NormAffine, Vector
 from archc.weights.fold_step import FoldStep, Kind, Numbers
-from archc.weights.folded import MovedBias, ScaledInputs
+from archc.weights.folded import MovedBias, ScaledInputs, ScaledOutputs
 
 
 class KernelNode(NamedTuple):
@@ -48,15 +49,31 @@ class KernelNode(NamedTuple):
         return len(self.kernel.dims)
 
     @property
+    def is_fixed(self) -> bool:
+        """Whether its numbers are those of the spec, and no weights."""
+        return isinstance(self.kernel.source, bytes)
+
+    @property
+    def source(self) -> WeightSource | bytes:
+        """What a recipe is made of: where the weights are, or fixed numbers as float32 bytes."""
+        source, dtype = self.kernel.source, self.kernel.dtype
+        if not isinstance(source, bytes) or not isinstance(dtype, DType):
+            return source
+        return pack(unpack_floats(source, dtype), DType.FLOAT32)[1]
+
+    @property
     def is_padded(self) -> bool:
         """Whether zeros come in beside the input."""
         pads, auto = self.node.attributes.get("pads"), self.node.attributes.get("auto_pad")
         return bool(auto) or (isinstance(pads, Sequence) and any(pads))
 
 
+HAVE_KERNELS = ("Conv", "ConvTranspose", "Gemm")
+
+
 def kernel_node(operators: Operators, node: NodeDef) -> KernelNode | None:
     """The operator as one with a kernel of its own, if it is one."""
-    if node.domain or node.op_type not in ("Conv", "ConvTranspose", "Gemm"):
+    if node.domain or node.op_type not in HAVE_KERNELS:
         return None
     kernel = operators.own_initializer(node.inputs[1])
     has_bias = len(node.inputs) > 2
@@ -70,69 +87,93 @@ def kernel_node(operators: Operators, node: NodeDef) -> KernelNode | None:
     return KernelNode(node, kernel, bias, group, node.op_type == "ConvTranspose")
 
 
-def add_bias(operators: Operators, kernel: KernelNode, change: Affine | ScaledInputs) -> str:
-    """The name of a new bias of a kernel that takes in summands."""
-    old, beside = kernel.bias, kernel.kernel
-    moved = MovedBias((kernel.outputs,), None if old is None else vector(old), change)
-    if old is not None:
-        return operators.add_initializer(replace(old, source=moved), instead_of=old.name)
-    new = InitializerDef(bias_name(kernel), beside.dtype, (kernel.outputs,), moved)
-    return operators.add_initializer(new)
+class Foldable(NamedTuple):
+    """A kernel, and what it can take in exactly: a product and a sum a channel."""
+
+    kernel: KernelNode
+    affine: Affine
+
+    def add_weight(self, operators: Operators, recipe: ScaledOutputs | ScaledInputs) -> str:
+        """The name of the kernel, made by a recipe."""
+        old = self.kernel.kernel
+        new = replace(old, source=self._settled(recipe))
+        return operators.add_initializer(new, instead_of=old.name)
+
+    def add_bias(self, operators: Operators, change: Affine | ScaledInputs) -> str:
+        """The name of a new bias of the kernel, which takes in summands."""
+        old, beside, count = self.kernel.bias, self.kernel.kernel, self.kernel.outputs
+        recipe = MovedBias((count,), None if old is None else vector(old), change)
+        source = self._settled(recipe)
+        if old is not None:
+            return operators.add_initializer(replace(old, source=source), instead_of=old.name)
+        layer = main_layer(self.kernel.node.name)
+        name = f"{layer}/bias" if self.kernel.is_fixed else f"{layer}.bias"
+        return operators.add_initializer(InitializerDef(name, beside.dtype, (count,), source))
+
+    def _settled(self, recipe: ScaledOutputs | ScaledInputs | MovedBias) -> WeightSource | bytes:
+        """A recipe for weights; of fixed numbers, which are few, what comes of it."""
+        if not self.kernel.is_fixed:
+            return recipe
+        return b"".join(map(bytes, recipe.chunks(self.kernel.kernel.dtype.value)))
+
+    def step(self, node: NodeDef, bias: str, *, is_before: bool) -> FoldStep | None:
+        """How a node is folded into the kernel; None where no weight is changed by it.
+
+        A fixed kernel is no weight; nor has it a name under which another checkpoint would give it.
+
+        Args:
+            node: the norm, the product or the sum.
+            bias: the name that `add_bias` has given.
+            is_before: whether it stands before the kernel.
+        """
+        kernel, affine = self
+        kind: Kind
+        vectors: tuple[Vector, ...]
+        if isinstance(affine, NormAffine):
+            kind = "norm"
+            vectors = (affine.weight, affine.bias, affine.mean, affine.variance)
+            epsilon = affine.epsilon
+        else:
+            kind = "sum" if affine.factor is None else "product"
+            vectors = tuple(v for v in (affine.factor, affine.summand) if v is not None)
+            epsilon = 0.0
+        if kernel.is_fixed:
+            return None
+        return FoldStep(
+            main_layer(kernel.node.name), main_layer(node.name), kernel.kernel.name, bias,
+            kernel.bias is not None, is_before, kind, tuple(map(_recorded, vectors)),
+            affine.channels, epsilon,
+            kernel.groups if is_before or kernel.is_transposed else 1, kernel.is_transposed,
+        )  # fmt: skip
 
 
-def fold_step(
-    kernel: KernelNode, affine: Affine, node: NodeDef, *, is_before: bool
-) -> FoldStep | None:
-    """How a node is folded into a kernel; None where no weight is changed by it.
+def foldable(operators: Operators, node: NodeDef, kernel: KernelNode, count: int) -> Foldable | str:
+    """What a kernel can take in of a node that stands beside it, or why it cannot, in words.
 
-    A fixed kernel is no weight; nor has it a name under which another checkpoint would give it.
+    Args:
+        operators: the model.
+        node: what `affine_input` has found to be a candidate.
+        kernel: the kernel before or after it.
+        count: the channels between the two.
     """
-    kind: Kind
-    vectors: tuple[Vector, ...]
-    if isinstance(affine, NormAffine):
-        kind = "norm"
-        vectors = (affine.weight, affine.bias, affine.mean, affine.variance)
-        epsilon = affine.epsilon
-    else:
-        kind = "sum" if affine.factor is None else "product"
-        vectors = tuple(v for v in (affine.factor, affine.summand) if v is not None)
-        epsilon = 0.0
-    if isinstance(kernel.kernel.source, bytes):
-        return None
-    return FoldStep(
-        layer_of(kernel.node.name), layer_of(node.name), kernel.kernel.name, bias_name(kernel),
-        kernel.bias is not None, is_before, kind, tuple(map(_numbers, vectors)),
-        affine.channels, epsilon,
-        kernel.groups if is_before or kernel.is_transposed else 1, kernel.is_transposed,
-    )  # fmt: skip
+    affine, layer = affine_of(operators, node, count, kernel.rank), main_layer(kernel.node.name)
+    if affine is None:
+        return f"its numbers are not one a channel of `{layer}`"
+    if kernel.is_fixed and (isinstance(affine, NormAffine) or _has_weights(affine)):
+        return f"the kernel of `{layer}` is fixed, and takes in no weights"
+    return Foldable(kernel, affine)
 
 
-def can_fold(kernel: KernelNode, affine: Affine) -> bool:
-    """Whether a fixed kernel stays fixed: weights must not go into what is no weight."""
-    if not isinstance(kernel.kernel.source, bytes):
-        return True
-    return isinstance(affine, FixedAffine) and not any(
-        v.name for v in (affine.factor, affine.summand) if v is not None
-    )
+def _has_weights(affine: FixedAffine) -> bool:
+    return any(v.name for v in (affine.factor, affine.summand) if v is not None)
 
 
-def _numbers(of: Vector) -> Numbers:
+def _recorded(of: Vector) -> Numbers:
+    """The name of a weight, or the fixed numbers, one for all where they are the same."""
     if not isinstance(of.source, bytes):
         return of.name
-    code, size = ("e", 2) if of.dtype == "float16" else ("f", 4)
-    numbers = struct.unpack(f"<{len(of.source) // size}{code}", of.source)
+    numbers = unpack_floats(of.source, DType(of.dtype))
     return numbers[:1] if len({*numbers}) == 1 else numbers
-
-
-def bias_name(kernel: KernelNode) -> str:
-    """The name of the bias of a kernel, or of the one that it would get."""
-    layer = layer_of(kernel.node.name)
-    return kernel.bias.name if kernel.bias is not None else f"{layer}.bias"
-
-
-def layer_of(name: str) -> str:
-    """The first of the layers that a node does the work of."""
-    return name.partition(JOINT)[0].partition("/")[0]
 
 
 def vector(initializer: InitializerDef) -> Vector:
@@ -144,11 +185,7 @@ def vector(initializer: InitializerDef) -> Vector:
 
 def affine_input(operators: Operators, node: NodeDef) -> str | None:
     """The value that a batch norm, a product or a sum changes; None where it is another node."""
-    if node.domain:
-        return None
-    if node.op_type == "BatchNormalization":
-        return node.inputs[0]
-    if node.op_type not in ("Mul", "Add"):
+    if node.domain or node.op_type not in ("BatchNormalization", "Mul", "Add"):
         return None
     values = [name for name in node.inputs if operators.initializer(name) is None]
     return values[0] if len(values) == 1 else None

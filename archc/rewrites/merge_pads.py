@@ -8,7 +8,7 @@ from dataclasses import replace
 from archc.onnx_io.constants import unpack_float, unpack_integers
 from archc.onnx_io.model import InitializerDef, NodeDef
 from archc.rewrites.effect import Effect
-from archc.rewrites.operators import Operators, joined
+from archc.rewrites.operators import Operators, joined, main_layer
 from archc.shapes.tensor_type import DType
 
 
@@ -26,10 +26,10 @@ def merge_pads(operators: Operators) -> Iterator[Effect]:
         total = [a + b for a, b in zip(pads, own, strict=True)]
         attributes = {**taker.attributes, "pads": total}
         inputs = (node.inputs[0], *taker.inputs[1:])
-        name = joined(node, taker)
+        name = joined(taker, node)
         new = replace(taker, name=name, inputs=inputs, attributes=attributes)
         operators.merge(node, taker, new)
-        yield Effect(node.name, f"into `{taker.name}`", into=taker.name)
+        yield Effect(node.name, f"into `{main_layer(taker.name)}`")
 
 
 def _zeros_around(operators: Operators, node: NodeDef) -> list[int] | None:

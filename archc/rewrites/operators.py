@@ -16,6 +16,37 @@ JOINT = "+"
 """Joins the names of layers that have become one node; no name of a layer has it."""
 
 
+def main_layer(name: str) -> str:
+    """The layer that a node is of; of several, the one whose operator does the work.
+
+    >>> main_layer("conv+pad+bn"), main_layer("scale/Reshape")
+    ('conv', 'scale')
+    """
+    return layers_in(name)[0]
+
+
+def layers_in(name: str) -> tuple[str, ...]:
+    """The layers that a node is of, the main one first; `.name` is one of the same scope.
+
+    >>> layers_in("stem.conv+.bn+pad"), layers_in("scale/Reshape")
+    (('stem.conv', 'stem.bn', 'pad'), ('scale',))
+    """
+    main, *others = (part.partition("/")[0] for part in name.split(JOINT))
+    scope = main.rpartition(".")[0]
+    return (main, *(f"{scope}{other}" if other[0] == "." else other for other in others))
+
+
+def joined(main: NodeDef, other: NodeDef) -> str:
+    """The name of a node that does what two did: `main`, which takes the other in, comes first."""
+    first, *others = dict.fromkeys((*layers_in(main.name), *layers_in(other.name)))
+    scope = first.rpartition(".")[0]
+    return JOINT.join((first, *(_within(scope, name) for name in others)))
+
+
+def _within(scope: str, name: str) -> str:
+    return name[len(scope) :] if scope and scope == name.rpartition(".")[0] else name
+
+
 @final
 class Operators:
     """The nodes and initializers of a model, open to changes.
@@ -142,9 +173,3 @@ class Operators:
         del self._nodes[node.outputs[0]]
         for value in node.outputs:
             self._givers.pop(value, None)
-
-
-def joined(first: NodeDef, second: NodeDef) -> str:
-    """The name of a node that does what two did."""
-    names = [*first.name.split(JOINT), *second.name.split(JOINT)]
-    return JOINT.join(dict.fromkeys(name.partition("/")[0] for name in names))

@@ -2,7 +2,8 @@
 
 The text is JSON, a list. Norms that follow their kernels, under the names that go without saying,
 stand together: `{"norm": epsilon, "bias": whether there was one before, "layers": [[into, layer,
-channels], …]}`. Anything else is a list of all that `FoldStep` has.
+channels], …]}`, a layer of the same scope by `.name`. Anything else is a list of all that
+`FoldStep` has.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class _Norms(BaseModel):
     layers: tuple[tuple[str, str, int], ...]
 
     def steps(self) -> Iterator[FoldStep]:
-        for into, layer, channels in self.layers:
+        for into, written, channels in self.layers:
+            layer = f"{_scope(into)}{written}" if written.startswith(".") else written
             yield _usual(into, layer, channels, self.norm, has_bias=self.bias)
 
 
@@ -53,8 +55,18 @@ def format_steps(steps: Sequence[FoldStep]) -> str | None:
             continue
         epsilon, has_bias = key
         entry: dict[str, object] = {"norm": epsilon, **({"bias": True} if has_bias else {})}
-        entries.append({**entry, "layers": [(s.into, s.layer, s.channels) for s in group]})
+        entries.append({**entry, "layers": [(s.into, _written(s), s.channels) for s in group]})
     return json.dumps(entries, ensure_ascii=False, separators=(",", ":"))
+
+
+def _scope(layer: str) -> str:
+    return layer.rpartition(".")[0]
+
+
+def _written(step: FoldStep) -> str:
+    """The layer's name, without the scope that it shares with the one it went into."""
+    scope = _scope(step.into)
+    return step.layer[len(scope) :] if scope and scope == _scope(step.layer) else step.layer
 
 
 def _key(step: FoldStep) -> tuple[float, bool] | None:

@@ -57,6 +57,34 @@ class FoldStep(NamedTuple):
         return tuple(name for name in self.numbers if isinstance(name, str))
 
 
+def are_of(steps: Sequence[FoldStep], dims: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether the steps can have been taken with the kernels and biases of a model.
+
+    Args:
+        steps: as a model records them.
+        dims: the sizes of its weights.
+    """
+    return all(_is_of(step, dims) for step in steps)
+
+
+def _is_of(step: FoldStep, dims: Mapping[str, tuple[int, ...]]) -> bool:
+    kernel = dims.get(step.kernel, ())
+    if len(kernel) < 2 or step.groups < 1 or kernel[0] % step.groups:
+        return False
+    if step.is_transposed:
+        inputs, outputs = kernel[0], kernel[1] * step.groups
+    else:
+        inputs, outputs = kernel[1] * step.groups, kernel[0]
+    fixed = [len(numbers) for numbers in step.numbers if not isinstance(numbers, str)]
+    return (
+        dims.get(step.bias) == (outputs,)
+        and step.channels == (inputs if step.is_before else outputs)
+        and len(step.numbers) == (4 if step.kind == "norm" else 1)
+        and {*fixed} <= {1, step.channels}
+        and not (step.is_before and step.is_transposed)
+    )
+
+
 def wanted_by(
     steps: Sequence[FoldStep], dims: Mapping[str, tuple[int, ...]]
 ) -> dict[str, tuple[int, ...]]:

@@ -94,24 +94,3 @@ class MovedBias(_Computed):
             kernel = (before.source, before.shape, before.groups)
             return carried_bias(self.bias, *kernel, before.affine, dtype)
         return moved_bias(self.bias, self.shape[0], self.change, dtype)
-
-
-@dataclass(frozen=True, slots=True)
-class Combined(_Computed):
-    """The products or sums of two rows of numbers; one number goes with all.
-
-    Attributes:
-        first: a row of numbers, or one.
-        second: a row of numbers, or one.
-        is_product: whether they are multiplied, else added.
-    """
-
-    first: Vector
-    second: Vector
-    is_product: bool
-
-    def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
-        """The elements, all at once."""
-        from archc.weights.folding import combined
-
-        return combined(self.first, self.second, self.shape, dtype, is_product=self.is_product)

@@ -68,14 +68,6 @@ def carried_bias(
     return blocks(found, dtype)
 
 
-def combined(
-    first: Vector, second: Vector, sizes: Sizes, dtype: str, *, is_product: bool
-) -> Iterator[memoryview]:
-    """Products or sums of two rows of numbers."""
-    a, b = _numbers(first), _numbers(second)
-    return blocks(np.broadcast_to(a * b if is_product else a + b, math.prod(sizes)), dtype)
-
-
 def _pair(affine: Affine) -> tuple[Numbers, Numbers]:
     """The factors [channels] and the summands [channels]."""
     if isinstance(affine, NormAffine):

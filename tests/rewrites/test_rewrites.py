@@ -153,6 +153,15 @@ def test_zeros_around_an_image_are_put_there_after_a_norm(tmp_path: Path) -> Non
         ("p: {pad: 1}, k: {max_pool: 2}", {"Pad": 1, "MaxPool": 1}),
         ("r: relu, a: {multiply: 2.0}, b: {multiply: 3.0}", {"Relu": 1, "Mul": 1}),
         ("r: relu, a: {multiply: 1.0}, b: {shift: 0.0}, c: relu", {"Relu": 1}),
+        ("r: relu, a: {multiply: 0.5}, b: {multiply: 2.0}, c: relu", {"Relu": 1}),
+        ("r: relu, a: {shift: 0.5}, b: {shift: [1.0, 2.0, 3.0, 4.0]}", {"Relu": 1, "Add": 1}),
+        # The one product is beyond float32, the other has too few digits.
+        (
+            "r: tanh, a: {multiply: 1e+30}, b: {multiply: 1e+30}, c: relu6",
+            {"Tanh": 1, "Mul": 2, "Clip": 1},
+        ),
+        ("r: tanh, a: {multiply: 1e-30}, b: {multiply: 1e-12}", {"Tanh": 1, "Mul": 2}),
+        ("r: tanh, a: {multiply: 0.0}, b: {multiply: 2.0}", {"Tanh": 1, "Mul": 1}),
         ("d: {dropout: 0.5}, f: flatten, g: flatten", {"Flatten": 1}),
     ],
 )  # fmt: skip
@@ -160,6 +169,58 @@ def test_what_is_left(layers: str, left: dict[str, int], tmp_path: Path) -> None
     plain, rewritten = both(f"input: {{image: [4, 9, 8]}}\nlayers: {{{layers}}}", tmp_path)
     assert_same(plain, rewritten, image=draw_image(2, 4, 9, 8))
     assert ops(rewritten) == left
+
+
+@pytest.mark.parametrize(
+    ("layers", "stays"),
+    [
+        ("k: {conv: 4, kernel: 1}, n: batch_norm", {}),
+        ("n: batch_norm, k: {conv: 4, kernel: 1}", {}),
+        ("r: relu, n: batch_norm, k: {conv: 4, kernel: 1}", {}),
+        (
+            "n: {normalize: {mean: 0.3, std: 2.0}}, k: {conv: 4, kernel: 3, padding: 1}",
+            {"n": "it stands at the input, and `k`, after it, puts zeros around its input"},
+        ),
+        (
+            "r: relu, s: scale, n: batch_norm, t: tanh",
+            dict.fromkeys("sn", "`r`, before it, has no kernel, and `t`, after it, has no kernel"),
+        ),
+        (
+            "k: {conv: 4, kernel: 1}, n: batch_norm, a: {add: [[], {from: k}]}",
+            {"n": "what `k` gives is used elsewhere as well, and `a`, after it, has no kernel"},
+        ),
+        (
+            "k: {conv: 4, kernel: 1}, n: batch_norm, l: {conv: 4, kernel: 1, weights: k}",
+            {
+                "n": "the weights of `k`, before it, are used elsewhere as well, and the weights "
+                "of `l`, after it, are used elsewhere as well"
+            },
+        ),
+        (
+            "r: relu, n: batch_norm, u: {conv_transpose: 4, kernel: 2, stride: 2}",
+            {"n": "`r`, before it, has no kernel, and `u`, after it, is a transposed convolution"},
+        ),
+        (
+            "r: relu, n: batch_norm, a: {add: [[relu], [tanh]]}",
+            {"n": "`r`, before it, has no kernel, and what it gives is used more than once"},
+        ),
+        (
+            "k: {conv: 4, values: [[1.0]]}, n: batch_norm",
+            {
+                "n": "the kernel of `k` is fixed, and takes in no weights, and what it gives is "
+                "wanted as it is"
+            },
+        ),
+        ("r: relu, g: gelu, h: {group_norm: 2}", {}),
+    ],
+)
+def test_why_a_norm_stays_is_said_once(layers: str, stays: dict[str, str], tmp_path: Path) -> None:
+    result = archc.build(
+        write_spec(tmp_path, f"input: {{image: [4, 9, 8]}}\nlayers: {{{layers}}}"),
+        tmp_path / "net.onnx",
+    )
+    assert result.rewritten is not None
+    assert result.rewritten.left == stays
 
 
 def test_shared_weights_are_not_changed(tmp_path: Path) -> None:
@@ -194,6 +255,45 @@ def test_a_node_of_several_layers_has_their_names(tmp_path: Path) -> None:
     )
     assert [node.name for node in rewritten.proto.graph.node] == ["k+a", "r"]
     assert [i.name for i in rewritten.proto.graph.initializer] == ["k.weight", "k.bias"]
+
+
+def test_a_node_is_named_by_the_layer_of_its_kernel_first(tmp_path: Path) -> None:
+    _, rewritten = both(
+        "input: {image: [4, 9, 8]}\nlayers: {r: relu, a: batch_norm, b: scale, "
+        "c: {conv: 8, kernel: 3, bias: false}, d: batch_norm, t: tanh, p: {pad: 1}, "
+        "k: {conv: 4, kernel: 3}}",
+        tmp_path,
+    )
+    assert [node.name for node in rewritten.proto.graph.node] == ["r", "c+d+b+a", "t", "k+p"]
+    steps = parse_metadata(rewritten.metadata).folded
+    assert [(step.into, step.layer, step.bias) for step in steps] == [
+        ("c", "d", "c.bias"),
+        ("c", "b", "c.bias"),
+        ("c", "a", "c.bias"),
+    ]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_fixed_kernels_take_in_fixed_numbers_alone(dtype: str, tmp_path: Path) -> None:
+    """What comes of that is no weight: no checkpoint has it."""
+    text = f"""\
+input: {{image: {{shape: [3, 9, 8], dtype: {dtype}}}}}
+layers:
+  m: {{multiply: 0.5}}
+  k: {{conv: 2, values: [[[[0.25]], [[0.5]], [[0.125]]], [[[1.0]], [[-2.0]], [[0.5]]]]}}
+  a: {{multiply: [2.0, 3.0]}}
+  b: {{shift: 0.25}}
+  n: batch_norm
+"""
+    plain, rewritten = both(text, tmp_path)
+    image = draw_image(2, 3, 9, 8).astype(dtype)
+    wanted, found = plain.run(image=image)["output"], rewritten.run(image=image)["output"]
+    assert np.abs(wanted - found).max() <= (1e-2 if dtype == "float16" else 1e-5)
+    assert ops(rewritten) == {"Conv": 1, "BatchNormalization": 1}
+    kernel = rewritten.weights["k/constant"].ravel()
+    assert kernel.tolist() == [0.25, 0.5, 0.125, 1.5, -3.0, 0.75]
+    assert rewritten.weights["k/bias"].tolist() == [0.25, 0.25]
+    assert "archc.folded" not in rewritten.metadata
 
 
 def test_folded_weights_are_no_weights_of_the_spec(tmp_path: Path) -> None:

@@ -52,6 +52,24 @@ def test_endings_and_values_lead_back() -> None:
     assert found.fused["sum"] in {"conv2+bn2", "relu"}
 
 
+def test_what_is_computed_in_float32_in_place_of_float16_leads_back() -> None:
+    running = graph(
+        "Conv InsertedPrecisionFreeCast_relu1_nchwc: image reorder -> reorder_token_0",
+        "Conv InsertedPrecisionFreeCast_bn2_nchwc: reorder_token_0 r -> reorder_token_2",
+        "ReorderOutput R: reorder_token_2 -> InsertedPrecisionFreeCast_relu",
+        "Gemm fc: InsertedPrecisionFreeCast_relu u -> InsertedPrecisionFreeCast_fc",
+        "Cast InsertedCast_fc: InsertedPrecisionFreeCast_fc -> fc",
+    )
+    found = attribute(RESIDUAL, running, HEAVY)
+    assert found.standing == {
+        "InsertedPrecisionFreeCast_relu1_nchwc": "relu1",
+        "InsertedPrecisionFreeCast_bn2_nchwc": "conv2+bn2",
+        "R": "relu",
+        "fc": "fc",
+        "InsertedCast_fc": "fc",
+    }
+
+
 def test_what_is_fused_behind_belongs_to_what_came_before() -> None:
     running = graph(
         "Conv relu1_nchwc: image reorder -> a",

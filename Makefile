@@ -5,7 +5,7 @@ SOURCES := $(shell find archc specs -type f -not -name '*.pyc')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint oracle oracle-all bench format clean
-.PHONY: servers triton mlserver openvino registry web ray debian-packages bench-serving bench-scoring bench-checkpoints bench-keras bench-editor bench-eight-bits
+.PHONY: servers triton mlserver openvino registry web ray debian-packages bench-serving bench-scoring
 
 help:  ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,23 +57,11 @@ debian-packages:  ## what `make registry` and `make web` need, on Debian and Ubu
 	    busybox-static chromium docker-registry skopeo umoci \
 	    $$(command -v npm >/dev/null || echo nodejs npm)
 
-bench: .venv-bench/installed  ## every figure of benchmarks/, against the peers
+bench: .venv-bench/installed  ## every figure of docs/benchmarks.md, against the peers
 	.venv-bench/bin/python -m benchmarks
 
 bench-serving: .venv-bench/installed  ## a load on the real Triton, against bare ONNX Runtime
 	.venv-bench/bin/python -m benchmarks.serving
-
-bench-checkpoints: .venv-bench/installed  ## builds from checkpoints of up to 4 GB, against cp
-	.venv-bench/bin/python -m benchmarks.checkpoints
-
-bench-keras: .venv-bench/installed  ## answers of Keras's own ONNX export, at even and odd sizes
-	.venv-bench/bin/python -m benchmarks.keras_export
-
-bench-editor: .venv-test/installed  ## how fast the language server answers
-	.venv-test/bin/python -m benchmarks.editor
-
-bench-eight-bits: .venv-oracle/installed  ## accuracy and latency in eight bits, against the stock quantizer
-	.venv-oracle/bin/python -m benchmarks.eight_bits
 
 bench-scoring: .venv-bench/installed  ## many pictures scored, against a plain loop
 	.venv-bench/bin/python -m benchmarks.scoring

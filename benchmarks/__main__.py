@@ -1,5 +1,7 @@
 """Every figure of docs/benchmarks.md, in one run: `python -m benchmarks` (or `make bench`).
 
+A table of ratios to peers, in six parts:
+
     validating  `archc validate`, and elaboration in process
     building    `archc build` against `cp` and torch.onnx.export; memory
     sizes       bytes beyond the weights
@@ -7,10 +9,16 @@
     latency     float32, against torch's exports and onnxslim
     rounding    int8, against float32 and the stock quantiser
 
+and, each with a table of its own:
+
+    checkpoints   builds from checkpoints of up to 4 GB, against `cp`; needs 13 GB of disk
+    keras_export  answers of Keras's own export at even and odd sizes
+    eight_bits    int8 on real data, beside the stock quantiser; trains fifteen small networks
+    editor        how long the language server takes to answer
+
 `python -m benchmarks NAME…` runs some. Ratios are medians over runs in turn, with their quartiles;
-one that is above what is asked for stands in bold. `archc` is measured as it is installed. Other
-benchmarks are commands of their own: `checkpoints`, `keras_export`, `eight_bits`, `serving`,
-`scoring`, `editor`.
+one that is above what is asked for stands in bold. `archc` is measured as it is installed.
+`benchmarks.serving` and `benchmarks.scoring` are commands of their own.
 """
 
 from __future__ import annotations
@@ -29,6 +37,12 @@ from benchmarks.figures import HEAD
 from benchmarks.ground import PYTHON, Ground
 
 NAMES = ("validating", "building", "sizes", "starting", "latency", "rounding")
+SECTIONS = {
+    "checkpoints": "From a checkpoint, against a copy of it",
+    "keras_export": "Keras's own export",
+    "eight_bits": "Eight bits on real data",
+    "editor": "The language server",
+}
 PACKAGES = ("torch", "torchvision", "onnx", "onnxruntime", "onnxslim", "numpy", "pydantic")
 
 
@@ -70,30 +84,43 @@ def run_one(name: str, ground: Ground) -> bool:
 def main() -> int:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("names", nargs="*", default=NAMES, metavar="NAME", help=", ".join(NAMES))
+    every = (*NAMES, *SECTIONS)
+    parser.add_argument("names", nargs="*", default=every, metavar="NAME", help=", ".join(every))
     parser.add_argument("--pairs", type=int, default=3, help="of whole processes")
     parser.add_argument("--seconds", type=float, default=8.0, help="of each latency")
     parser.add_argument("--folder", type=Path, help="where files are kept for the next run")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if wrong := set(options.names) - set(NAMES):
-        parser.error(f"there is no {', '.join(sorted(wrong))}: {', '.join(NAMES)}")
+    if wrong := set(options.names) - set(every):
+        parser.error(f"there is no {', '.join(sorted(wrong))}: {', '.join(every)}")
     if options.alone:
         ground = Ground(options.folder, options.pairs, options.seconds)
         reached = [run_one(name, ground) for name in options.names]
         return 0 if all(reached) else 1
-    print("\n".join([*machine(), "", HEAD]), flush=True)
+    print("\n".join(machine()), flush=True)
+    in_table = [name for name in options.names if name in NAMES]
+    statuses = table(in_table, options) if in_table else []
+    for name in options.names:
+        if name in SECTIONS:
+            print(f"\n## {SECTIONS[name]}\n", flush=True)
+            command = [PYTHON, "-m", f"benchmarks.{name}"]
+            statuses.append(subprocess.run(command, check=False).returncode)
+    return max(statuses, default=0)
+
+
+def table(names: list[str], options: argparse.Namespace) -> list[int]:
+    """Prints the figures with ratios; whether each part reaches what is asked, 0 or 1."""
+    print(f"\n{HEAD}", flush=True)
     with tempfile.TemporaryDirectory() as made:
         folder = options.folder or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
         words = ["--folder", str(folder), "--pairs", str(options.pairs),
                  "--seconds", str(options.seconds), "--alone"]  # fmt: skip
         # Each in a process of its own: the peak of a child begins with that of its parent.
-        statuses = [
+        return [
             subprocess.run([PYTHON, "-m", "benchmarks", name, *words], check=False).returncode
-            for name in options.names
+            for name in names
         ]
-    return max(statuses, default=0)
 
 
 if __name__ == "__main__":

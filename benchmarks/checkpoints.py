@@ -1,4 +1,4 @@
-"""From a checkpoint to a model: `python -m benchmarks.checkpoints` (or `make bench-checkpoints`).
+"""From a checkpoint to a model: `python -m benchmarks checkpoints`.
 
 Whole `archc build` processes for resnet50, vgg16 and a synthetic network of 4 GB, from safetensors
 and from what torch.save writes, into one file and with external data, each against `cp` of the

@@ -1,4 +1,4 @@
-"""How long the language server takes to answer: `python -m benchmarks.editor`.
+"""How long the language server takes to answer: `python -m benchmarks editor`.
 
 A spec is opened and typed in: before each question a number in it changes, so that nothing that
 was worked out for the text before can be used again; the last columns ask the same text twice more.

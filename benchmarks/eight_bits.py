@@ -1,21 +1,18 @@
-"""Eight bits on real data: float, archc's and the stock quantiser's, side by side.
+"""Eight bits on real data: float, archc's and the stock quantiser's right answers, side by side.
 
-    python -m benchmarks.eight_bits accuracy
-    python -m benchmarks.eight_bits latency resnet50 mobilenet_v2
-
-Accuracy: the three networks of examples/quantize, each trained five times on four fifths of the
-1,797 digits and tested on the last, so that every digit is tested once. All quantisers choose from
-the same samples of what was trained on. Latency: CPU time at one thread, runs in turn; ratios to
-the float model of the same build. Needs torch, scikit-learn, safetensors.
+The three networks of examples/quantize, each trained five times on four fifths of the 1,797 digits
+and tested on the last, so that every digit is tested once. All quantisers choose from the same
+samples of what was trained on. `python -m benchmarks.eight_bits NETWORK…` measures some. Latency in
+eight bits is a part of `python -m benchmarks`. Needs torch, scikit-learn, safetensors.
 """
 
 from __future__ import annotations
 
 import argparse
-import statistics
+import logging
+import math
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -35,8 +32,6 @@ from digit_folds import folds, prepared  # noqa: E402 - an example, found by the
 from train_networks import NETWORKS, spec_of, trained  # noqa: E402
 
 SAMPLES = 200
-ZOO = ("resnet50", "alexnet", "mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0")
-_WARM = 3
 
 Arrays = NDArray[np.float32]
 
@@ -85,23 +80,60 @@ def build(spec: str | Path, weights: Path | None, samples: Arrays, folder: Path)
     return paths
 
 
+class Counts(NamedTuple):
+    """What a form of a network answers to digits that it was not trained on.
+
+    Attributes:
+        right: the digits that it gets right.
+        alike: those that get the answer of the float model, right or wrong.
+        signal: the sum of the squares of the float model's outputs.
+        noise: that of the differences from them.
+    """
+
+    right: int = 0
+    alike: int = 0
+    signal: float = 0.0
+    noise: float = 0.0
+
+    def plus(self, found: Arrays, exact: Arrays, labels: NDArray[np.int64]) -> Counts:
+        """The counts with the outputs [digits, classes] for further digits."""
+        classes = found.argmax(axis=1)
+        return Counts(
+            self.right + int((classes == labels).sum()),
+            self.alike + int((classes == exact.argmax(axis=1)).sum()),
+            self.signal + float((exact.astype(np.float64) ** 2).sum()),
+            self.noise + float(((found.astype(np.float64) - exact) ** 2).sum()),
+        )
+
+    @property
+    def decibels(self) -> float:
+        """The signal-to-noise ratio."""
+        return 10 * math.log10(self.signal / self.noise)
+
+
 def accuracy(cache: Path, networks: Sequence[str]) -> None:
-    """Prints how many of all digits each form of each network gets right."""
+    """Prints how each form of each network answers to all digits."""
+    logging.disable(logging.WARNING)  # the stock quantiser's advice, once a build
     cache.mkdir(parents=True, exist_ok=True)
-    print("| network | digits | float | archc | stock | stock u8s8 |")
-    print("| --- | --- | --- | --- | --- | --- |")
+    rounded = ("archc", *STOCK)
+    columns = [f"{form}: right, as float, dB" for form in rounded]
+    print(f"| network, digits | float: right | {' | '.join(columns)} |")
+    print("| --- " * (2 + len(rounded)) + "|")
     for network in networks:
         images, labels = prepared(spec_of(network))
-        right: dict[str, int] = dict.fromkeys(("float", "archc", *STOCK), 0)
+        counts = dict.fromkeys(("float", *rounded), Counts())
         for number, (known, tested) in enumerate(folds(labels)):
             weights = _weights(cache, network, number, images[known], labels[known])
             with tempfile.TemporaryDirectory() as made:
                 chosen = np.random.default_rng(number).permutation(known)[:SAMPLES]
                 paths = build(spec_of(network), weights, images[chosen], Path(made))
-                for name, path in paths.items():
-                    right[name] += _count_right(path, images[tested], labels[tested])
-        row = " | ".join(str(count) for count in right.values())
-        print(f"| {network} | {len(labels)} | {row} |", flush=True)
+                exact = _outputs(paths["float"], images[tested])
+                for form, path in paths.items():
+                    found = exact if form == "float" else _outputs(path, images[tested])
+                    counts[form] = counts[form].plus(found, exact, labels[tested])
+        cells = [f"{c.right}, {c.alike}, {c.decibels:.1f}" for c in map(counts.get, rounded) if c]
+        print(f"| {network}, {len(labels)} | {counts['float'].right} | {' | '.join(cells)} |")
+        sys.stdout.flush()
 
 
 def _weights(
@@ -115,67 +147,11 @@ def _weights(
     return path
 
 
-def _count_right(path: Path, images: Arrays, labels: NDArray[np.int64]) -> int:
+def _outputs(path: Path, images: Arrays) -> Arrays:
+    """The outputs [images, classes], one image at a time."""
     session = _session(path)
     (name,) = (entry.name for entry in session.get_inputs())
-    found = [int(session.run(None, {name: image[None]})[0].argmax()) for image in images]
-    return int((np.array(found) == labels).sum())
-
-
-class Latency(NamedTuple):
-    """The CPU time of a model.
-
-    Attributes:
-        name: which form it is.
-        milliseconds: what a tenth of the runs is faster than.
-        ratio: the median of its ratios to the first model, run by run.
-        quiet: the ratio of the times that a tenth of the runs is faster than: on a shared machine
-            what others do in the caches and on the other half of the core slows bytes down most.
-    """
-
-    name: str
-    milliseconds: float
-    ratio: float
-    quiet: float
-
-
-def latency(names: Sequence[str], rounds: int) -> None:
-    """Prints the latency of zoo networks with random weights in each form."""
-    print("| network | form | ms | ratio to float: fastest tenth | median |")
-    print("| --- | --- | --- | --- | --- |")
-    generator = np.random.default_rng(0)
-    for name in names:
-        sizes = archc.elaborate(name).inputs[0].type.sizes
-        shape = [size if isinstance(size, int) else 224 for size in sizes]
-        samples = generator.standard_normal([4, *shape]).astype(np.float32)
-        with tempfile.TemporaryDirectory() as made:
-            paths = build(name, None, samples, Path(made))
-            for found in paired(paths, samples[:1], rounds):
-                print(
-                    f"| {name} | {found.name} | {found.milliseconds:.2f} | {found.quiet:.3f} | "
-                    f"{found.ratio:.3f} |"
-                )
-        sys.stdout.flush()
-
-
-def paired(paths: Mapping[str, Path], image: Arrays, rounds: int) -> list[Latency]:
-    """Runs models in turn, each once a round; every second round in the other direction."""
-    sessions = [_session(path) for path in paths.values()]
-    names = [session.get_inputs()[0].name for session in sessions]
-    times: list[list[float]] = [[] for _ in sessions]
-    for number in range(_WARM + rounds):
-        order = list(range(len(sessions)))
-        for at in order if number % 2 else reversed(order):
-            start = time.process_time()
-            sessions[at].run(None, {names[at]: image})
-            times[at].append(time.process_time() - start)
-    kept = [runs[_WARM:] for runs in times]
-    fast = [float(np.quantile(runs, 0.1)) for runs in kept]
-    ratios = [statistics.median(a / b for a, b in zip(runs, kept[0], strict=True)) for runs in kept]
-    return [
-        Latency(name, 1000 * least, ratio, least / fast[0])
-        for name, least, ratio in zip(paths, fast, ratios, strict=True)
-    ]
+    return np.concatenate([session.run(None, {name: image[None]})[0] for image in images])
 
 
 def _session(path: Path) -> Any:
@@ -192,20 +168,15 @@ def _input(path: Path) -> str:
 
 
 def main() -> None:
-    """Measures what the command line asks for."""
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    right = commands.add_parser("accuracy")
-    right.add_argument("networks", nargs="*", default=NETWORKS)
-    right.add_argument("--cache", type=Path, default=Path("build") / "eight_bits")
-    fast = commands.add_parser("latency")
-    fast.add_argument("networks", nargs="*", default=ZOO)
-    fast.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("networks", nargs="*", default=NETWORKS, metavar="NETWORK")
+    parser.add_argument(
+        "--cache", type=Path, default=Path("build") / "eight_bits",
+        help="the folder of what was trained",
+    )  # fmt: skip
     options = parser.parse_args()
-    if options.command == "accuracy":
-        accuracy(options.cache, options.networks)
-    else:
-        latency(options.networks, options.rounds)
+    accuracy(options.cache, options.networks)
 
 
 if __name__ == "__main__":

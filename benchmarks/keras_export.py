@@ -1,4 +1,4 @@
-"""Keras's own ONNX export beside archc's: `python -m benchmarks.keras_export`.
+"""Keras's own ONNX export beside archc's: `python -m benchmarks keras_export`.
 
 `padding="same"` with a stride of 2 pads even and odd sizes differently, and Keras's export, made
 of a network that takes any size, has one padding for all. Each file of the two is run at each

@@ -1,7 +1,7 @@
 """Latency in eight bits against float32 of the same build, at one thread; and the stock quantiser.
 
 Samples are noise, since only the time counts; what eight bits do to answers is measured by
-`python -m benchmarks.eight_bits accuracy`.
+`python -m benchmarks eight_bits`.
 """
 
 from __future__ import annotations

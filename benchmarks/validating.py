@@ -32,7 +32,8 @@ import onnx
 from archc.diagnostics.reporter import Reporter
 from archc.measuring.latency import measure_latency
 from archc.onnx_io.reader import read_structure
-from archc.pipeline import Choices, elaborate_network, load_spec
+from archc.pipeline.networks import Choices, elaborate_network
+from archc.pipeline.reading import load_spec
 name, model, seconds = sys.argv[1:4]
 spec = load_spec(name, Reporter())
 structure = onnx.load_model_from_string(read_structure(Path(model)))

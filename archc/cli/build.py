@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, NamedTuple, TypeAlias
 import typer
 
 from archc.cli.match_options import ByOrderOption, MappingOption, MatchOption
-from archc.cli.options import SetOption, SpecArgument, VariantOption, whole_number
+from archc.cli.options import SetOption, SpecArgument, VariantOption, one_of, whole_number
 from archc.cli.policy_options import (
     AllowMissingOption,
     EmaOption,
@@ -20,11 +20,11 @@ from archc.cli.policy_options import (
 )
 from archc.cli.precision_options import (
     CalibrateOption,
-    HalfOutsideOption,
-    MethodOption,
+    HalfIoOption,
     MinAgreementOption,
     PortableOption,
     PrecisionOption,
+    RangesOption,
 )
 from archc.cli.progress import Progress
 from archc.cli.report import SPEC_ERRORS, end_on_errors, show
@@ -33,7 +33,8 @@ from archc.cli.terminal import put, put_aside, say
 from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
-    from archc.pipeline import BuildResult, Choices
+    from archc.pipeline.building import BuildResult
+    from archc.pipeline.networks import Choices
     from archc.pipeline.precision import Precision
     from archc.weights.policies import WeightPolicies
 
@@ -90,19 +91,32 @@ _Seed: TypeAlias = Annotated[
 ]
 
 
+def _level(text: str | int) -> int:
+    """A level of optimization, or the default as it is.
+
+    Raises:
+        typer.BadParameter: the text is none.
+    """
+    return int(one_of("0", "1")(str(text)))
+
+
 _Optimization: TypeAlias = Annotated[
     int,
     typer.Option(
         "-O",
-        metavar="LEVEL",
-        min=0,
-        max=1,
-        help="0: the spec one to one, every weight under its name; 1: what gives the same and does "
-        "less.",
+        metavar="0|1",
+        parser=_level,
+        help="0: the spec one to one, every weight under its name, but for layers that no output "
+        "needs or that do nothing at inference; 1: what gives the same and does less.",
     ),
 ]
 _Explain: TypeAlias = Annotated[
-    bool, typer.Option("--explain", help="Say what the optimization has done, and left.")
+    bool,
+    typer.Option(
+        "--explain",
+        help="Say which layers are dropped, what the optimization has done, and what it had to "
+        "leave.",
+    ),
 ]
 
 
@@ -129,14 +143,14 @@ def build(
     optimization: _Optimization = 1,
     precision: PrecisionOption = "fp32",
     calibrate: CalibrateOption = None,
-    method: MethodOption = "auto",
+    ranges: RangesOption = "auto",
     min_agreement: MinAgreementOption = None,
     portable: PortableOption = False,
-    half_outside: HalfOutsideOption = False,
+    half_io: HalfIoOption = False,
     explain: _Explain = False,
 ) -> None:
     """Compile a spec to an ONNX model."""
-    from archc.pipeline import DEFAULT_OPSET
+    from archc.pipeline.building import DEFAULT_OPSET
     from archc.pipeline.precision import Precision
     from archc.weights.policies import WeightPolicies
 
@@ -144,7 +158,9 @@ def build(
         head, stem, prefix, ema, tuple(allow_missing or ()), tuple(ignore or ()),
         match, mapping, by_order,
     )  # fmt: skip
-    wanted = Precision(precision, calibrate, method, min_agreement, portable, half_outside)
+    wanted = Precision(
+        precision, calibrate, ranges, min_agreement, portable, half_io, has_costs=explain
+    )
     request = _Request(
         weights, seed, DEFAULT_OPSET if opset is None else opset, external_data or None, policies,
         optimization, wanted,
@@ -173,7 +189,8 @@ def _build(
     Raises:
         typer.Exit: there were mistakes, which are shown.
     """
-    from archc.pipeline import build_model, load_spec
+    from archc.pipeline.building import build_model
+    from archc.pipeline.reading import load_spec
 
     loaded = load_spec(spec, reporter)
     if isinstance(loaded, Failed) or reporter.has_errors:

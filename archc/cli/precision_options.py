@@ -8,19 +8,34 @@ from typing import Annotated, TypeAlias
 import typer
 
 from archc.cli.options import completing, one_of
+from archc.quantization.options import KINDS, RANGES
 
 _PANEL = "Eight and sixteen bits"
-_KINDS = ("fp32", "fp16", "int8")
-_METHODS = ("auto", "minmax", "percentile", "mse")
+
+
+def agreement_share(text: str) -> float:
+    """A share from 0 to 1.
+
+    Raises:
+        typer.BadParameter: the text is none.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise typer.BadParameter(f"it is a number from 0 to 1, such as 0.99, not `{text}`")
+    return number
+
 
 PrecisionOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--precision",
-        metavar="|".join(_KINDS),
+        metavar="|".join(KINDS),
         help="In which precision the model computes.",
-        parser=one_of(*_KINDS),
-        autocompletion=completing(*_KINDS),
+        parser=one_of(*KINDS),
+        autocompletion=completing(*KINDS),
         rich_help_panel=_PANEL,
     ),
 ]
@@ -34,14 +49,14 @@ CalibrateOption: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-MethodOption: TypeAlias = Annotated[
+RangesOption: TypeAlias = Annotated[
     str,
     typer.Option(
         "--ranges",
-        metavar="|".join(_METHODS),
+        metavar="|".join(RANGES),
         help="How ranges are chosen; `auto` takes what agrees best on the samples.",
-        parser=one_of(*_METHODS),
-        autocompletion=completing(*_METHODS),
+        parser=one_of(*RANGES),
+        autocompletion=completing(*RANGES),
         rich_help_panel=_PANEL,
     ),
 ]
@@ -52,6 +67,7 @@ MinAgreementOption: TypeAlias = Annotated[
         metavar="SHARE",
         help="The share of held-back samples whose class must stay the same; the layers that cost "
         "most are left in float until it is reached.",
+        parser=agreement_share,
         rich_help_panel=_PANEL,
     ),
 ]
@@ -64,7 +80,7 @@ PortableOption: TypeAlias = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
-HalfOutsideOption: TypeAlias = Annotated[
+HalfIoOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--half-io",

@@ -17,6 +17,7 @@ from archc.diagnostics.reporter import Failed, Reporter
 
 if TYPE_CHECKING:
     from archc.runtime.difference import OutputDifference
+    from archc.runtime.verify import Verification
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -41,7 +42,7 @@ def verify(
             "--tolerance",
             metavar="X",
             help="The largest difference allowed, as a share of the largest answer.  [default: "
-            "0.0001 in float32, 0.01 in float16]",
+            "0.0001, and 0.01 in sixteen bits]",
             show_default=False,
             parser=share,
         ),
@@ -50,6 +51,7 @@ def verify(
 ) -> None:
     """Compare a model's outputs with known answers; the exit status is 1 where they differ."""
     from archc.runtime.model import open_model
+    from archc.runtime.verify import is_in
     from archc.runtime.verify import verify as compare
 
     reporter = Reporter()
@@ -60,7 +62,7 @@ def verify(
         else compare(opened, against, reporter, tolerance=tolerance)
     )
     end_on_errors(reporter)
-    if isinstance(found, Failed):
+    if isinstance(opened, Failed) or isinstance(found, Failed):
         raise typer.Exit(SPEC_ERRORS)
     if form == "json":
         print_json(
@@ -72,14 +74,21 @@ def verify(
             }
         )
     else:
-        for output in found.outputs:
-            put(_line(output))
-        for name in found.unanswered:
-            say("note", f"the output `{visible(name)}` has no answer")
-        for name in found.unused:
-            say("note", f"the answers' `{visible(name)}` belongs to nothing in the model")
+        _put(found)
     if not found.is_close:
+        if tolerance is None and is_in(opened, "int8"):
+            say("note", "the model is in eight bits, and is compared as one in float32 would be")
+            say("help", "allow for it: `--tolerance 0.1` is a tenth of the largest answer")
         raise typer.Exit(SPEC_ERRORS)
+
+
+def _put(found: Verification) -> None:
+    for output in found.outputs:
+        put(_line(output))
+    for name in found.unanswered:
+        say("note", f"the output `{visible(name)}` has no answer")
+    for name in found.unused:
+        say("note", f"the answers' `{visible(name)}` belongs to nothing in the model")
 
 
 def _line(output: OutputDifference) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, NamedTuple
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
 from archc.language.library import nowhere
 from archc.language.tree import shown
+from archc.quantization.options import KINDS, RANGES
 
 if TYPE_CHECKING:
     from archc.onnx_io.model import ModelDef
     from archc.quantization.observe import Step
     from archc.quantization.quantize import Quantized
-    from archc.runtime.metadata import PrecisionRecord
+    from archc.quantization.samples import Samples
+    from archc.runtime.metadata import ModelRecord
 
 PRECISION = Rule(
     "build/precision",
@@ -27,8 +31,8 @@ PRECISION = Rule(
 UNPROVEN = Rule(
     "quantize/unproven",
     "an accuracy is demanded, and nothing is there to measure it on",
-    "What ranges were chosen from says too little about other inputs, so that one sample in four "
-    "is held back, of at least eight.",
+    "What ranges were chosen from says too little about other inputs, so that samples are held "
+    "back; few of them cannot tell a high share from a lower one.",
 )
 MISSED = Rule(
     "quantize/too-little-agreement",
@@ -41,9 +45,6 @@ NOT_FLOAT32 = Rule(
     "Eight and sixteen bits are made of a network in float32.",
 )
 
-Kind: TypeAlias = Literal["fp32", "fp16", "int8"]
-KINDS: tuple[str, ...] = get_args(Kind)
-
 
 class Precision(NamedTuple):
     """In which precision a model is wanted.
@@ -51,21 +52,35 @@ class Precision(NamedTuple):
     Attributes:
         kind: `fp32`, `fp16` or `int8`.
         calibrate: the samples that ranges of eight bits are chosen from.
-        method: how they are chosen: `auto`, `minmax`, `percentile` or `mse`.
+        ranges: how they are chosen: `auto`, `minmax`, `percentile` or `mse`.
         min_agreement: the share of samples held back whose class must stay the same.
         is_portable: whether hard swish and hard sigmoid stay operators of their own in eight bits.
-        is_outside: whether float16 is what goes in and comes out as well.
+        has_half_io: whether float16 is what goes in and comes out as well.
+        has_costs: whether to try what each operator costs alone in eight bits, demand or not.
     """
 
     kind: str = "fp32"
     calibrate: Path | None = None
-    method: str = "auto"
+    ranges: str = "auto"
     min_agreement: float | None = None
     is_portable: bool = False
-    is_outside: bool = False
+    has_half_io: bool = False
+    has_costs: bool = False
 
 
 FLOAT32 = Precision()
+
+
+class InEightBits(NamedTuple):
+    """What was made in eight bits.
+
+    Attributes:
+        quantized: the model, and what it costs.
+        notes: what was decided in reading the samples.
+    """
+
+    quantized: Quantized
+    notes: tuple[str, ...]
 
 
 def check_precision(wanted: Precision, optimization: int, reporter: Reporter) -> Failed | None:
@@ -73,95 +88,178 @@ def check_precision(wanted: Precision, optimization: int, reporter: Reporter) ->
 
     Reports: build/precision, quantize/no-samples.
     """
-    place = nowhere(f"--precision {wanted.kind}")
-    if wanted.kind not in KINDS:
-        message = f"`{shown(wanted.kind)}` is no precision; {', '.join(KINDS)} are"
-        return reporter.error(PRECISION, message, place, helps=did_you_mean(wanted.kind, KINDS))
-    if wanted == FLOAT32:
-        return None
-    fault, helps = _fault(wanted, optimization)
+    fault = _fault(wanted, optimization)
     if fault is not None:
-        return reporter.error(PRECISION, fault, place, helps=helps)
+        place = nowhere(fault.option)
+        return reporter.error(PRECISION, fault.message, place, helps=fault.helps)
     if wanted.kind == "int8" and wanted.calibrate is None:
         from archc.quantization.samples import NO_SAMPLES
 
         helps = ("give some hundred pictures: `--calibrate FOLDER`, or an `.npz` file of inputs",)
         message = "eight bits are chosen from samples, and none are given"
-        return reporter.error(NO_SAMPLES, message, place, helps=helps)
+        return reporter.error(NO_SAMPLES, message, nowhere("--precision int8"), helps=helps)
     return None
 
 
-def _fault(wanted: Precision, optimization: int) -> tuple[str | None, tuple[str, ...]]:
-    eight = wanted._replace(kind="int8", is_outside=False)
-    if wanted.kind != "int8" and eight != Precision("int8"):
-        return "samples, methods and agreement are for eight bits", ("write `--precision int8`",)
-    if wanted.kind != "fp16" and wanted.is_outside:
-        return "float16 inputs and outputs are for sixteen bits", ("write `--precision fp16`",)
-    if wanted.kind == "int8" and optimization == 0:
-        return "eight bits are made of a folded network, and `-O0` folds nothing", (
-            "leave `-O0` out",
-        )
-    from archc.quantization.ranges import METHODS
+class _Fault(NamedTuple):
+    option: str
+    message: str
+    helps: tuple[str, ...]
 
-    methods = ("auto", *METHODS)
-    if wanted.method not in methods:
-        message = f"`{shown(wanted.method)}` is no way to choose ranges; {', '.join(methods)} are"
-        return message, did_you_mean(wanted.method, methods)
-    if wanted.min_agreement is not None and not 0 <= wanted.min_agreement <= 1:
-        return f"{wanted.min_agreement:g} is no share", ("give a number from 0 to 1, such as 0.99",)
-    return None, ()
+
+def _fault(wanted: Precision, optimization: int) -> _Fault | None:
+    """What is wrong with the first option that is."""
+    if wanted.kind not in KINDS:
+        message = f"`{shown(wanted.kind)}` is no precision; {', '.join(KINDS)} are"
+        return _Fault(f"--precision {wanted.kind}", message, did_you_mean(wanted.kind, KINDS))
+    options = list(_options_of_eight_bits(wanted))
+    if wanted.kind != "int8" and options:
+        message = f"{_and(options)} {'is' if len(options) == 1 else 'are'} for eight bits"
+        them = "it" if len(options) == 1 else "them"
+        return _Fault(options[0], message, ("write `--precision int8`", f"leave {them} out"))
+    if wanted.kind != "fp16" and wanted.has_half_io:
+        message = "`--half-io` is for sixteen bits"
+        return _Fault("--half-io", message, ("write `--precision fp16`", "leave it out"))
+    if wanted.kind == "int8" and optimization == 0:
+        message = "eight bits are made of a folded network, and `-O0` folds nothing"
+        return _Fault("-O0", message, ("leave `-O0` out",))
+    if wanted.ranges not in RANGES:
+        message = f"`{shown(wanted.ranges)}` is no way to choose ranges; {', '.join(RANGES)} are"
+        return _Fault(f"--ranges {wanted.ranges}", message, did_you_mean(wanted.ranges, RANGES))
+    least = wanted.min_agreement
+    if least is not None and not 0 <= least <= 1:
+        message = f"{least:g} is no share"
+        helps = ("give a number from 0 to 1, such as 0.99",)
+        return _Fault(f"--min-agreement {least:g}", message, helps)
+    return None
+
+
+def _options_of_eight_bits(wanted: Precision) -> Iterator[str]:
+    """Those that were given, as on a command line."""
+    if wanted.calibrate is not None:
+        yield f"--calibrate {wanted.calibrate}"
+    if wanted.ranges != FLOAT32.ranges:
+        yield f"--ranges {wanted.ranges}"
+    if wanted.min_agreement is not None:
+        yield f"--min-agreement {wanted.min_agreement:g}"
+    if wanted.is_portable:
+        yield "--portable"
+
+
+def _and(options: Sequence[str]) -> str:
+    """The names of options, without what they were given.
+
+    >>> _and(["--calibrate pictures", "--ranges mse", "--portable"])
+    '`--calibrate`, `--ranges` and `--portable`'
+    """
+    *before, last = [f"`{option.split()[0]}`" for option in options]
+    return f"{', '.join(before)} and {last}" if before else last
 
 
 def in_half(model: ModelDef, wanted: Precision, reporter: Reporter) -> ModelDef | Failed:
-    """A model in sixteen bits.
+    """A model in sixteen bits, which records so, and the inputs that it takes then.
 
     Reports: quantize/not-float32.
     """
     from archc.quantization.half import half
-    from archc.runtime.metadata import PrecisionRecord
+    from archc.runtime.metadata import ModelRecord, PrecisionRecord, parse_metadata
+    from archc.shapes.tensor_type import DType
 
-    if isinstance(_check_float32(model, reporter), Failed):
+    if isinstance(_check_float32(model, wanted, reporter), Failed):
         return FAILED
-    record = PrecisionRecord("float16")
-    return _recorded(half(model, is_outside=wanted.is_outside), record)
+    halved = half(model, has_half_io=wanted.has_half_io)
+    halves = {entry.name for entry in halved.inputs if entry.dtype is DType.FLOAT16}
+    inputs = tuple(
+        replace(entry, dtype=DType.FLOAT16) if entry.name in halves else entry
+        for entry in parse_metadata(model.metadata).inputs
+    )
+    return _recorded(halved, ModelRecord(precision=PrecisionRecord("fp16"), inputs=inputs))
 
 
 def in_eight_bits(
     model: ModelDef, wanted: Precision, reporter: Reporter, step: Step | None = None
-) -> Quantized | Failed:
+) -> InEightBits | Failed:
     """A model in eight bits, and what it costs.
 
-    Reports: quantize/not-float32, quantize/unproven, quantize/too-little-agreement, and what the
-        reader of samples reports.
+    Reports: quantize/not-float32, quantize/unproven, quantize/not-finite, build/output,
+        quantize/too-little-agreement, and what the reader of samples reports.
     """
+    from archc.quantization.observe import NOT_FINITE, NotFiniteError
     from archc.quantization.quantize import quantize
     from archc.quantization.samples import read_samples
-    from archc.runtime.metadata import PrecisionRecord, parse_metadata
+    from archc.runtime.metadata import ModelRecord, PrecisionRecord, parse_metadata
 
-    if isinstance(_check_float32(model, reporter), Failed):
+    if isinstance(_check_float32(model, wanted, reporter), Failed):
         return FAILED
     assert wanted.calibrate is not None  # `check_precision` has seen to it
-    samples = read_samples(wanted.calibrate, parse_metadata(model.metadata), reporter)
+    record, least = parse_metadata(model.metadata), wanted.min_agreement
+    samples = read_samples(wanted.calibrate, record, reporter, least=least)
     if isinstance(samples, Failed):
         return FAILED
-    place = nowhere(str(wanted.calibrate))
-    if wanted.min_agreement is not None and not samples.held_back:
-        message = f"{len(samples.seen)} samples are too few to measure an agreement on"
-        helps = ("give at least eight samples, better some hundred", "leave the demand out")
-        return reporter.error(UNPROVEN, message, place, helps=helps)
-    made = quantize(
-        model, samples, method=wanted.method, least=wanted.min_agreement,
-        is_portable=wanted.is_portable, step=step,
-    )  # fmt: skip
+    if least is not None and isinstance(_check_enough(samples, least, reporter), Failed):
+        return FAILED
+    try:
+        made = quantize(
+            model, samples, method=wanted.ranges, least=least, is_portable=wanted.is_portable,
+            has_costs=wanted.has_costs, step=step,
+        )  # fmt: skip
+    except NotFiniteError as error:
+        place = nowhere(f"--calibrate {wanted.calibrate}")
+        return reporter.error(NOT_FINITE, str(error), place, helps=error.helps)
+    except OSError as error:
+        return _report_file(error, reporter)
     if isinstance(judge(made, wanted, reporter), Failed):
         return FAILED
     found = made.agreement
-    record = PrecisionRecord(
+    rounding = PrecisionRecord(
         "int8", made.method, made.seen,
         None if found is None else found.top_1, len(samples.held_back),
         tuple(cost.name for cost in made.costs if cost.is_float),
     )  # fmt: skip
-    return made._replace(model=_recorded(made.model, record))
+    model = _recorded(made.model, ModelRecord(precision=rounding))
+    return InEightBits(made._replace(model=model), samples.notes)
+
+
+def _check_enough(samples: Samples, least: float, reporter: Reporter) -> Failed | None:
+    from archc.quantization.samples import FEWEST_TO_HOLD_BACK, fewest_held_back
+
+    needed, held_back = fewest_held_back(least), len(samples.held_back)
+    count = held_back + len(samples.seen)
+    if count >= FEWEST_TO_HOLD_BACK and held_back >= needed:
+        return None
+    message = (
+        f"a share of {least:g} is measured on at least {needed} samples held back, and {count} "
+        f"samples leave {held_back or 'none'}"
+    )
+    helps = [f"give at least {max(2 * needed, FEWEST_TO_HOLD_BACK)} samples"]
+    if held_back > 1:
+        provable = math.floor(100 - 100 / held_back) / 100
+        helps.append(f"demand what {held_back} samples can show: `--min-agreement {provable:g}`")
+    helps.append("leave the demand out")
+    return reporter.error(UNPROVEN, message, nowhere(f"--min-agreement {least:g}"), helps=helps)
+
+
+def _report_file(error: OSError, reporter: Reporter) -> Failed:
+    """Reports that weights cannot be read, or not be written where models are tried.
+
+    Reports: weights/unreadable, build/output.
+    """
+    from archc.onnx_io.atomic import OUTPUT
+    from archc.weights.readers import report_unreadable
+
+    try:
+        folder = tempfile.gettempdir()
+    except FileNotFoundError:  # there is none that can be written
+        folder = ""
+    if error.filename is not None and not str(error.filename).startswith(folder):
+        return report_unreadable(error, str(error.filename), reporter)
+    why = (error.strerror or str(error)).lower()
+    return reporter.error(
+        OUTPUT,
+        f"weights cannot be written into the temporary folder `{shown(folder)}`: {why}",
+        nowhere("--precision int8"),
+        helps=("name a folder with more room: `TMPDIR=FOLDER archc build …`",),
+    )
 
 
 def judge(made: Quantized, wanted: Precision, reporter: Reporter) -> Failed | None:
@@ -169,13 +267,16 @@ def judge(made: Quantized, wanted: Precision, reporter: Reporter) -> Failed | No
 
     Reports: quantize/unproven, quantize/too-little-agreement.
     """
+    from archc.quantization.guard import costliest
+
     found, least = made.agreement, wanted.min_agreement
     if least is None or found is None:
         return None
-    place = nowhere(str(wanted.calibrate))
+    place = nowhere(f"--min-agreement {least:g}")
     if found.top_1 is None:
         message = "the first output is no list of classes: no agreement can be measured"
-        return reporter.error(UNPROVEN, message, place, helps=("leave the demand out",))
+        helps = (*_other_output(made.model), "leave the demand out")
+        return reporter.error(UNPROVEN, message, place, helps=helps)
     if found.top_1 < least:
         message = f"{found.top_1:.2%} of {found.samples} samples agree, {least:.2%} are demanded"
         reached = math.floor(100 * found.top_1) / 100
@@ -183,11 +284,24 @@ def judge(made: Quantized, wanted: Precision, reporter: Reporter) -> Failed | No
             "give more samples to choose ranges from",
             f"demand less: `--min-agreement {reached:g}`",
         )
-        return reporter.error(MISSED, message, place, helps=helps)
+        notes = costliest(made.costs)
+        return reporter.error(MISSED, message, place, notes=notes, helps=helps)
     return None
 
 
-def _check_float32(model: ModelDef, reporter: Reporter) -> Failed | None:
+def _other_output(model: ModelDef) -> Iterator[str]:
+    """The help with the first output that is a list of classes, if one is."""
+    for output in model.outputs:
+        if len(output.dims) > 1 and output.dims[1] != 1 and set(output.dims[2:]) <= {1}:
+            name = shown(output.name)
+            yield (
+                f"`{name}` is one: let it be the first of the spec's outputs, or the only one, "
+                f"`--output {name}=PATH`"
+            )
+            return
+
+
+def _check_float32(model: ModelDef, wanted: Precision, reporter: Reporter) -> Failed | None:
     from archc.shapes.tensor_type import DType
 
     weights = [i for i in model.initializers if not isinstance(i.source, bytes)]
@@ -196,11 +310,11 @@ def _check_float32(model: ModelDef, reporter: Reporter) -> Failed | None:
         return None
     message = f"the network is in float16, as `{shown(halves[0])}` is"
     helps = ("let its input be float32 in the spec",)
-    return reporter.error(NOT_FLOAT32, message, nowhere(model.name), helps=helps)
+    place = nowhere(f"--precision {wanted.kind}")
+    return reporter.error(NOT_FLOAT32, message, place, helps=helps)
 
 
-def _recorded(model: ModelDef, record: PrecisionRecord) -> ModelDef:
-    from archc.runtime.metadata import ModelRecord, format_metadata
+def _recorded(model: ModelDef, record: ModelRecord) -> ModelDef:
+    from archc.runtime.metadata import format_metadata
 
-    added = format_metadata(ModelRecord(precision=record))
-    return replace(model, metadata={**model.metadata, **added})
+    return replace(model, metadata={**model.metadata, **format_metadata(record)})

@@ -22,11 +22,13 @@ from archc.onnx_io.model import InitializerDef, ModelDef
 from archc.onnx_io.model_file import open_model_file
 from archc.onnx_io.reader import read_metadata
 from archc.onnx_io.writer import Progress, WriteResult, write_model
+from archc.pipeline.folded import check_folds
 from archc.runtime.metadata import DIGEST_KEY, PREFIX, ModelRecord, parse_metadata
 from archc.weights import onnx_source
 from archc.weights.checkpoint import Checkpoint, file_place
 from archc.weights.convert import report_unread
 from archc.weights.fold_step import FoldStep, refolded, wanted_by
+from archc.weights.keras_layout import without_ones
 from archc.weights.onnx_source import model_weights, stored_weight
 from archc.weights.readers import open_checkpoint
 from archc.weights.refusal import CheckpointError
@@ -102,8 +104,8 @@ def swap_weights(
     """A model written with other weights; on a mistake the target is as it was.
 
     Reports:
-        swap/eight-bits; swap/mismatch once, listing all that does not fit; build/output,
-        build/too-large; and what the readers of models and of checkpoints report.
+        swap/eight-bits; weights/folded; swap/mismatch once, listing all that does not fit;
+        build/output, build/too-large; and what the readers of models and of checkpoints report.
     """
     opened = open_model_file(model, reporter)
     if isinstance(opened, Failed):
@@ -112,6 +114,9 @@ def swap_weights(
         record = parse_metadata(opened.model.metadata)
         if record.precision is not None and record.precision.kind == "int8":
             return _in_eight_bits(model, reporter)
+        dims = {weight.name: weight.dims for weight in model_weights(opened.model)[0]}
+        if isinstance(check_folds(record, dims, str(model), reporter), Failed):
+            return FAILED
         checkpoint = open_checkpoint(weights, reporter)
         if isinstance(checkpoint, Failed):
             return FAILED
@@ -190,8 +195,10 @@ def _unlike(wanted: Mapping[str, _Wanted], checkpoint: Checkpoint) -> Mapping[st
         source = checkpoint.tensors.get(name)
         if source is None:
             continue
-        if tuple(source.shape) != weight.dims or source.dtype != weight.dtype:
-            what = _TYPE if tuple(source.shape) == weight.dims else _SIZES
+        # A scale of a rewritten model is [C, 1, 1], and [C] in a checkpoint.
+        is_as_large = without_ones(source.shape) == without_ones(weight.dims)
+        if not is_as_large or source.dtype != weight.dtype:
+            what = _TYPE if is_as_large else _SIZES
             lines[what].append(
                 f"`{shown(name)}` is {source.dtype} {list(source.shape)} in the file, "
                 f"the model has {weight.dtype} {list(weight.dims)}"

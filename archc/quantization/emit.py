@@ -13,15 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from archc.diagnostics.errors import InternalError
 from archc.onnx_io.constants import pack
 from archc.onnx_io.model import InitializerDef, ModelDef, NodeDef, OtherType
-from archc.quantization.patches import Covariances
 from archc.quantization.ramps import top_level
-from archc.quantization.ranges import LEVELS, Numbers, Scale
-from archc.quantization.rounded_kernel import RoundedKernel, rounded_kernel
-from archc.quantization.units import Unit, rounded_values
+from archc.quantization.ranges import LAST_LEVEL, Scale
+from archc.quantization.rounded_kernel import Kernels, RoundedKernel
+from archc.quantization.units import Unit, rounded_values, worthwhile
 from archc.shapes.tensor_type import DType
 
 INT8 = OtherType("int8", 3, 8)
@@ -35,19 +34,16 @@ class Rounding:
     Attributes:
         units: the operators.
         scales: for each value that has a scale of its own.
-        means: the mean of each channel of values that kernels take; none leaves biases as they are.
-        covariances: how what small kernels see varies together; without, weights are rounded to
-            the nearest level.
+        kernels: what rounds the kernels.
     """
 
     units: tuple[Unit, ...]
     scales: Mapping[str, Scale]
-    means: Mapping[str, Numbers] = field(default_factory=dict)
-    covariances: Covariances = field(default_factory=dict)
+    kernels: Kernels = field(default_factory=Kernels)
 
     def without(self, names: Collection[str]) -> Rounding:
-        """The same with some operators left in float."""
-        return replace(self, units=tuple(u for u in self.units if u.name not in names))
+        """The same with some operators left in float, and those that then gain nothing."""
+        return replace(self, units=worthwhile(u for u in self.units if u.name not in names))
 
 
 def emit(model: ModelDef, rounding: Rounding) -> ModelDef:
@@ -114,7 +110,7 @@ class _Emission:
         value, output = unit.inputs[0], unit.node.outputs[0]
         cut, gate = f"{output}/ramp/quantized", f"{output}/ramp"
         small, top = f"{value}/quantized", top_level(self._rounding.scales[self._shared[value]])
-        if top < LEVELS:
+        if top < LAST_LEVEL:
             most = self._constant(f"{cut}/max", top, DType.UINT8)
             self._nodes.append(NodeDef("Clip", cut, (small, "", most), (cut,)))
             small = cut
@@ -151,18 +147,14 @@ class _Emission:
         """The values of a kernel and a bias that come from integers."""
         kernel = self._old[unit.node.inputs[1]]
         bias = self._old.get(unit.node.inputs[2]) if len(unit.node.inputs) > 2 else None
-        value = unit.inputs[0]
-        scale = self._rounding.scales[self._shared[value]]
-        means = self._rounding.means.get(value)
-        if means is not None and len(means) != kernel.dims[1] * _groups(unit):
-            means = None
-        covariance = self._rounding.covariances.get(unit.node.outputs[0])
-        rounded = rounded_kernel(kernel, bias, scale, _groups(unit), means, covariance)
+        scale = self._rounding.scales[self._shared[unit.inputs[0]]]
+        rounded = self._rounding.kernels.rounded(unit, kernel, bias, scale)
         own = self._own_name(kernel.name, unit)
         found = [self._integers(own, rounded, kernel.dims)]
-        if bias is not None or means is not None:
+        if rounded.bias is not None:
             name = bias.name if bias is not None else f"{kernel.name.rpartition('.')[0]}.bias"
-            found.append(self._integer_bias(self._own_name(name, unit), rounded, scale))
+            own = self._own_name(name, unit)
+            found.append(self._integer_bias(own, rounded.scales, rounded.bias, scale))
         return found
 
     def _own_name(self, name: str, unit: Unit) -> str:
@@ -175,15 +167,21 @@ class _Emission:
         count = (len(rounded.scales),)
         return self._dequantized(name, scales, InitializerDef("", INT8, count, bytes(count[0])))
 
-    def _integer_bias(self, name: str, rounded: RoundedKernel, scale: Scale) -> str:
-        count = (len(rounded.scales),)
-        self._new[name] = InitializerDef(name, INT32, count, rounded.bias)
-        scales = (np.float32(scale.scale) * rounded.scales).astype("<f4").tobytes()
+    def _integer_bias(
+        self, name: str, along: NDArray[np.float32], bias: bytes, scale: Scale
+    ) -> str:
+        count = (len(along),)
+        self._new[name] = InitializerDef(name, INT32, count, bias)
+        scales = (np.float32(scale.scale) * along).astype("<f4").tobytes()
         zeros = InitializerDef("", INT32, count, bytes(4 * count[0]))
         return self._dequantized(name, scales, zeros)
 
     def _dequantized(self, name: str, scales: bytes, zeros: InitializerDef) -> str:
-        """The value of integers [out, …] with a scale for each output."""
+        """The value of integers [out, …] with a scale for each output.
+
+        The zero points are written out: without them ONNX Runtime 1.31 leaves `Gemm` in float, and
+        resnet50 takes 1.07 times as long, mobilenet_v3_large 1.24 times.
+        """
         count = (len(scales) // 4,)
         parts = {
             f"{name}/scale": InitializerDef("", DType.FLOAT32, count, scales),
@@ -200,10 +198,3 @@ class _Emission:
         dims, data = pack(number, dtype)
         self._new[name] = InitializerDef(name, dtype, dims, data)
         return name
-
-
-def _groups(unit: Unit) -> int:
-    groups = unit.node.attributes.get("group", 1)
-    if not isinstance(groups, int):
-        raise InternalError(f"`{unit.name}` has {groups!r} groups")
-    return groups

@@ -1,7 +1,8 @@
 """The model in sixteen bits: weights and values are float16, but where range is needed.
 
 Sums of squares, exponentials and divisions by them are computed in float32: float16 ends at 65,504
-and loses digits below 6e-5. Casts stand where the two meet. Source: IEEE 754, binary16.
+and loses digits below 6e-5. So are operators with a constant that float16 does not hold. Casts
+stand where the two meet. Source: IEEE 754, binary16.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ NEEDS_RANGE = frozenset(
 """Operators that stay in float32."""
 
 _HALF, _SINGLE = DType.FLOAT16, DType.FLOAT32
+_LEAST, _MOST = 2.0**-14, 65504.0
+"""The smallest and the largest number that float16 holds with all its digits."""
 
 
 class HalvedSource(NamedTuple):
@@ -61,23 +64,24 @@ class HalvedSource(NamedTuple):
             yield chunk
 
 
-def half(model: ModelDef, *, is_outside: bool) -> ModelDef:
+def half(model: ModelDef, *, has_half_io: bool) -> ModelDef:
     """The model in float16.
 
     Args:
         model: in float32.
-        is_outside: whether its inputs and outputs are float16 as well, else they stay float32.
+        has_half_io: whether its inputs and outputs are float16 as well, else they stay float32.
     """
-    return _Halving(model, is_outside=is_outside).finish()
+    return _Halving(model, has_half_io=has_half_io).finish()
 
 
 @final
 class _Halving:
-    def __init__(self, model: ModelDef, *, is_outside: bool) -> None:
+    def __init__(self, model: ModelDef, *, has_half_io: bool) -> None:
         self._model = model
-        self._ends = _HALF if is_outside else _SINGLE
+        self._ends = _HALF if has_half_io else _SINGLE
         known = value_types(encode_structure(model))
-        self._is_single = {name for name, (code, _) in known.items() if code == 1}
+        self._is_single = {n for n, (code, _) in known.items() if code == ELEMENT_TYPES[_SINGLE]}
+        self._is_bytes = {n for n, (code, _) in known.items() if code == ELEMENT_TYPES[DType.UINT8]}
         self._initializers = {i.name: i for i in model.initializers}
         self._is_single |= {i.name for i in model.initializers if i.dtype is _SINGLE}
         self._used: dict[str, InitializerDef] = {}
@@ -85,6 +89,10 @@ class _Halving:
         self._types: dict[str, DType] = {i.name: self._ends for i in model.inputs}
         self._casts: dict[tuple[str, DType], str] = {}
         self._inner: dict[str, str] = {}
+        self._takers: dict[str, set[DType]] = {}
+        for node in model.nodes:
+            for name in node.inputs:
+                self._takers.setdefault(name, set()).add(self._kind(node))
 
     def finish(self) -> ModelDef:
         outputs = {output.name for output in self._model.outputs}
@@ -103,8 +111,30 @@ class _Halving:
             return value
         return replace(value, dtype=self._ends, encoded=None)
 
+    def _kind(self, node: NodeDef) -> DType:
+        """The type that a node computes in, casts of bytes aside."""
+        is_wide = node.op_type in NEEDS_RANGE or node.op_type == "Cast"
+        return _SINGLE if is_wide or not all(map(self._fits, node.inputs)) else _HALF
+
+    def _fits(self, name: str) -> bool:
+        """Whether float16 holds a constant; other values and weights are taken to fit."""
+        found = self._initializers.get(name)
+        if found is None or found.dtype is not _SINGLE or not isinstance(found.source, bytes):
+            return True
+        sizes = np.abs(np.frombuffer(found.source, "<f4"))
+        sizes = sizes[(sizes > 0) & np.isfinite(sizes)]
+        return bool(((sizes >= _LEAST) & (sizes <= _MOST)).all())
+
+    def _is_from_bytes(self, node: NodeDef) -> bool:
+        """Whether a node makes numbers of bytes that float16 alone takes: it holds 0 to 255."""
+        is_cast = node.op_type == "Cast" and node.inputs[0] in self._is_bytes
+        return is_cast and self._takers.get(node.outputs[0]) == {_HALF}
+
     def _add(self, node: NodeDef, outputs: set[str]) -> None:
-        kind = _SINGLE if node.op_type in NEEDS_RANGE or node.op_type == "Cast" else _HALF
+        kind = self._kind(node)
+        if self._is_from_bytes(node):
+            kind = _HALF
+            node = replace(node, attributes={**node.attributes, "to": ELEMENT_TYPES[kind]})
         inputs = tuple(self._taken(name, kind) if name else name for name in node.inputs)
         names = []
         for value in node.outputs:

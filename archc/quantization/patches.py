@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from archc.graph.emitter import Attribute
 from archc.onnx_io.model import ModelDef
-from archc.quantization.observe import Sample, Step, running
+from archc.quantization.observe import Step, spread, values_on
 from archc.quantization.ranges import Numbers
+from archc.quantization.running import Runner, Sample
 from archc.quantization.units import Unit
 
 Covariances: TypeAlias = Mapping[str, Numbers]
@@ -32,24 +33,24 @@ _MOST_SAMPLES = 16
 
 
 def covariances(
-    model: ModelDef, units: Collection[Unit], samples: Sequence[Sample], step: Step | None = None
+    runner: Runner,
+    model: ModelDef,
+    units: Collection[Unit],
+    samples: Sequence[Sample],
+    step: Step | None = None,
 ) -> Covariances:
     """How what small kernels see varies together."""
     sizes = {i.name: i.dims for i in model.initializers}
     kernels = [(u, sizes[u.node.inputs[1]]) for u in units if u.kind == "kernel"]
     chosen = [(unit, dims, _Sums()) for unit, dims in kernels if _is_small(unit, dims)]
-    values = {unit.inputs[0] for unit, _, _ in chosen}
-    few = samples[:_MOST_SAMPLES]
-    with running(model, values) as session:
-        computed = [output.name for output in session.get_outputs() if output.name in values]
-        for number, sample in enumerate(few, 1):
-            found = dict(sample)
-            if computed:
-                found.update(zip(computed, session.run(computed, dict(sample)), strict=True))
-            for unit, dims, sums in chosen:
-                sums.add(_patches(found[unit.inputs[0]], dims, unit.node.attributes))
-            if step is not None:
-                step("comparing", number, len(few))
+    if not chosen:
+        return {}
+    values = dict.fromkeys(unit.inputs[0] for unit, _, _ in chosen)
+    few = spread(samples, _MOST_SAMPLES)
+    for found in values_on(runner, model, values, few, "relating", step):
+        for unit, dims, sums in chosen:
+            sums.add(_patches(found[unit.inputs[0]], dims, unit))
+        del found
     return {unit.node.outputs[0]: sums.covariance for unit, _, sums in chosen}
 
 
@@ -77,26 +78,24 @@ class _Sums:
         return found
 
 
-def _patches(
-    value: NDArray[np.generic], dims: tuple[int, ...], attributes: Mapping[str, Attribute]
-) -> NDArray[np.float32]:
+def _patches(value: NDArray[np.generic], dims: tuple[int, ...], unit: Unit) -> NDArray[np.float32]:
     """The patches [groups, d, count] of an input (1, C, H, W) under a kernel [out, …, k_h, k_w]."""
-    top, left, bottom, right = _numbers(attributes, "pads", (0, 0, 0, 0))
-    down, along = _numbers(attributes, "strides", (1, 1))
-    tall, wide = _numbers(attributes, "dilations", (1, 1))
-    (groups,) = _numbers(attributes, "group", (1,))
+    attributes = unit.node.attributes
+    top, left, bottom, right = _integers(attributes, "pads", (0, 0, 0, 0))
+    down, along = _integers(attributes, "strides", (1, 1))
+    tall, wide = _integers(attributes, "dilations", (1, 1))
     padded = np.pad(value[0].astype(np.float32), ((0, 0), (top, bottom), (left, right)))
     reach = (dims[2] - 1) * tall + 1, (dims[3] - 1) * wide + 1
     windows = sliding_window_view(padded, reach, (1, 2))[:, ::down, ::along, ::tall, ::wide]
     channels, high, broad = windows.shape[:3]
-    flat = windows.transpose(0, 3, 4, 1, 2).reshape(groups, -1, high * broad)
-    assert flat.shape[1] * groups == channels * dims[2] * dims[3]
+    flat = windows.transpose(0, 3, 4, 1, 2).reshape(unit.groups, -1, high * broad)
+    assert flat.shape[1] * unit.groups == channels * dims[2] * dims[3]
     return np.ascontiguousarray(flat)
 
 
-def _numbers(
+def _integers(
     attributes: Mapping[str, Attribute], name: str, otherwise: tuple[int, ...]
 ) -> tuple[int, ...]:
     found = attributes.get(name, otherwise)
-    assert not isinstance(found, float | str)
-    return (found,) if isinstance(found, int) else tuple(map(int, found))
+    assert not isinstance(found, int | float | str)
+    return tuple(map(int, found))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import NamedTuple
 
-from archc.onnx_io.model import ModelDef
-from archc.quantization.agreement import Agreement, agreement, outputs_of
+from archc.onnx_io.model import InitializerDef, ModelDef
+from archc.quantization.agreement import Agreement, Exact, agreement, exact
 from archc.quantization.curves import functions_behind
 from archc.quantization.emit import Rounding, emit
-from archc.quantization.guard import LayerCost, guarded
-from archc.quantization.observe import Sample, Step, observe, running
+from archc.quantization.guard import LayerCost, costs_of, guarded
+from archc.quantization.observe import Step, observe
 from archc.quantization.patches import covariances
 from archc.quantization.ramps import most_needed, ramp_scale, risen_scale
 from archc.quantization.ranges import METHODS, Scale, Seen, scale_of
+from archc.quantization.rounded_kernel import Kernels, RoundedSource
+from archc.quantization.running import Runner, Sample, StoredSource
 from archc.quantization.samples import Samples
 from archc.quantization.units import Unit, rounded_values, units_of
 
@@ -34,7 +37,8 @@ class Quantized(NamedTuple):
         tried: how each method agrees on the samples that ranges were chosen from.
         agreement: on the samples held back; None where there are none.
         seen: how many samples the ranges were chosen from.
-        costs: of each operator alone, the costliest first, where some had to be left in float.
+        costs: of each operator alone, the costliest first, where some had to be left in float or
+            they are wanted.
         rounded: how many operators are in eight bits.
     """
 
@@ -54,6 +58,7 @@ def quantize(
     method: str = AUTO,
     least: float | None = None,
     is_portable: bool = False,
+    has_costs: bool = False,
     step: Step | None = None,
 ) -> Quantized:
     """The model in eight bits.
@@ -64,36 +69,42 @@ def quantize(
         method: one of `METHODS`, or `AUTO`.
         least: the share of held-back samples whose class must stay the same.
         is_portable: whether hard swish and hard sigmoid stay operators of their own.
+        has_costs: whether it is wanted what each operator costs, though all agrees as demanded.
         step: told how far it has come.
+
+    Raises:
+        NotFiniteError: the float model gives NaN or infinity.
+        OSError: the folder of temporary files does not take the weights.
     """
-    with running(model) as session:
-        wanted = outputs_of(session, samples.seen), outputs_of(session, samples.held_back)
-    methods = tuple(METHODS) if method == AUTO else (method,)
-    roundings = _roundings(model, samples.seen, methods, step, is_portable=is_portable)
-    compared = samples.seen[:_COMPARED_ON]
-    tried: dict[str, Agreement] = {}
-    emitted: dict[str, ModelDef] = {}
-    if len(methods) > 1:
-        exact = wanted[0][:_COMPARED_ON]
-        emitted = {m: emit(model, rounding) for m, rounding in roundings.items()}
-        tried = {m: agreement(exact, made, compared) for m, made in emitted.items()}
-        method = max(methods, key=lambda m: tried[m].rank)
-    rounding = roundings[method]
-    found: Agreement | None = None
-    costs: tuple[LayerCost, ...] = ()
-    if least is not None and samples.held_back:
-        rounding, found, costs = guarded(
-            model, rounding, least, samples.seen, samples.held_back, wanted, step
-        )
-    is_whole = rounding is roundings[method] and method in emitted
-    result = emitted[method] if is_whole else emit(model, rounding)
-    if found is None and samples.held_back:
-        found = agreement(wanted[1], result, samples.held_back)
+    with Runner() as runner:
+        stored = runner.stored(model)
+        seen = exact(runner, stored, samples.seen)
+        held_back = exact(runner, stored, samples.held_back)
+        methods = tuple(METHODS) if method == AUTO else (method,)
+        roundings = _roundings(runner, stored, samples.seen, methods, step, is_portable=is_portable)
+        tried = _tried(stored, roundings, seen) if len(methods) > 1 else {}
+        method = max(methods, key=lambda m: tried[m].decibels) if tried else method
+        rounding = roundings[method]
+        found: Agreement | None = None
+        costs: tuple[LayerCost, ...] = ()
+        if least is not None and samples.held_back:
+            rounding, found, costs = guarded(stored, rounding, least, seen, held_back, step)
+        if has_costs and not costs:
+            costs = costs_of(stored, rounding, seen, step)
+        result = emit(stored, rounding)
+        if found is None and samples.held_back:
+            found = agreement(held_back, result)
     count = len(rounding.units)
-    return Quantized(result, method, tried, found, len(samples.seen), costs, count)
+    return Quantized(_read_anew(result), method, tried, found, len(samples.seen), costs, count)
+
+
+def _tried(model: ModelDef, roundings: Mapping[str, Rounding], seen: Exact) -> dict[str, Agreement]:
+    some = seen.some(_COMPARED_ON)
+    return {method: agreement(some, emit(model, r)) for method, r in roundings.items()}
 
 
 def _roundings(
+    runner: Runner,
     model: ModelDef,
     samples: Sequence[Sample],
     methods: Sequence[str],
@@ -102,17 +113,15 @@ def _roundings(
     is_portable: bool,
 ) -> dict[str, Rounding]:
     units = units_of(model, is_portable=is_portable)
-    values = set(chain.from_iterable(rounded_values(units, model).items()))
+    values = dict.fromkeys(chain.from_iterable(rounded_values(units, model).items()))
     has_histograms = any(method != "minmax" for method in methods)
-    seen = observe(model, values, samples, has_histograms=has_histograms, step=step)
+    seen = observe(runner, model, values, samples, has_histograms=has_histograms, step=step)
     for value, function in functions_behind(model).items():
         if value in seen:
             seen[value].through = function
     means = {v: s.channel_means for v, s in seen.items() if s.channel_means is not None}
-    together = covariances(model, units, samples, step)
-    return {
-        method: Rounding(units, _scales(units, seen, method), means, together) for method in methods
-    }
+    kernels = Kernels(means, covariances(runner, model, units, samples, step))
+    return {m: Rounding(units, _scales(units, seen, m), kernels) for m in methods}
 
 
 def _scales(units: Sequence[Unit], seen: Mapping[str, Seen], method: str) -> dict[str, Scale]:
@@ -125,3 +134,17 @@ def _scales(units: Sequence[Unit], seen: Mapping[str, Seen], method: str) -> dic
             if unit.node.op_type == "HardSigmoid":
                 found[unit.output] = risen_scale(found[value])
     return found
+
+
+def _read_anew(model: ModelDef) -> ModelDef:
+    """The model with weights that are read from where they come from, not from temporary files."""
+    return replace(model, initializers=tuple(map(_with_origin, model.initializers)))
+
+
+def _with_origin(initializer: InitializerDef) -> InitializerDef:
+    source = initializer.source
+    if isinstance(source, StoredSource):
+        return replace(initializer, source=source.origin)
+    if isinstance(source, RoundedSource) and isinstance(source.source, StoredSource):
+        return replace(initializer, source=source._replace(source=source.source.origin))
+    return initializer

@@ -10,7 +10,7 @@ four passes of four bytes an element; here they are one or two of one byte. Sour
 from __future__ import annotations
 
 from archc.onnx_io.model import NodeDef
-from archc.quantization.ranges import LEVELS, Scale
+from archc.quantization.ranges import LAST_LEVEL, Scale
 from archc.rewrites.operators import Operators
 
 _START = 3.0
@@ -32,8 +32,8 @@ def is_ramp(operators: Operators, node: NodeDef) -> bool:
 
 def ramp_scale(most: float) -> Scale:
     """The scale of what a ramp takes: level 0 is −3, and `most` is within it."""
-    zero_point = int(LEVELS * _START / (max(most, 0.0) + _START))
-    zero_point = min(max(zero_point, 1), LEVELS - 1)
+    zero_point = int(LAST_LEVEL * _START / (max(most, 0.0) + _START))
+    zero_point = min(max(zero_point, 1), LAST_LEVEL - 1)
     return Scale(_START / zero_point, zero_point)
 
 

@@ -7,6 +7,7 @@ Quantization, 2021, section 3.1.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
@@ -21,8 +22,8 @@ Function: TypeAlias = Callable[[Numbers], Numbers]
 BINS = 2048
 """Bins of a histogram."""
 
-LEVELS = 255
-"""The steps between the least and the largest number of uint8."""
+LAST_LEVEL = 255
+"""The largest level of uint8; the first is 0."""
 
 _KEPT_SHARE = 0.9999
 _CUTS = 40
@@ -37,7 +38,7 @@ class Scale(NamedTuple):
 
     def rounded(self, numbers: Numbers) -> Numbers:
         """The numbers as they are after rounding."""
-        levels = np.clip(np.rint(numbers / self.scale) + self.zero_point, 0, LEVELS)
+        levels = np.clip(np.rint(numbers / self.scale) + self.zero_point, 0, LAST_LEVEL)
         restored: Numbers = (levels - self.zero_point) * self.scale
         return restored
 
@@ -47,8 +48,8 @@ class Seen:
     """What was seen of a value: how far it goes, and how often which numbers came.
 
     Attributes:
-        least: the smallest number.
-        most: the largest number.
+        least: the smallest number, at most 0; NaN where one was.
+        most: the largest number, at least 0; NaN where one was.
         counts: the numbers in each of the bins between them; empty before they are counted.
         channel_sums: the sums over each channel, of a value that a kernel takes.
         channel_count: the numbers that are in each of these sums.
@@ -64,11 +65,11 @@ class Seen:
 
     def widen(self, numbers: NDArray[np.generic]) -> None:
         """Takes in how far some numbers go, and their sums by channel."""
-        self.least = min(self.least, float(numbers.min()))
-        self.most = max(self.most, float(numbers.max()))
-        axes = tuple(axis for axis in range(numbers.ndim) if axis != 1)
-        if numbers.ndim < 2:
+        self.least = float(np.minimum(self.least, numbers.min()))
+        self.most = float(np.maximum(self.most, numbers.max()))
+        if numbers.ndim < 2 or not self.is_finite:
             return
+        axes = tuple(axis for axis in range(numbers.ndim) if axis != 1)
         sums = numbers.sum(axis=axes, dtype=np.float64)
         self.channel_sums = sums if self.channel_sums is None else self.channel_sums + sums
         self.channel_count += numbers.size // numbers.shape[1]
@@ -78,6 +79,11 @@ class Seen:
         if self.most > self.least:
             counts, _ = np.histogram(numbers, BINS, (self.least, self.most))
             self.counts = counts + (0.0 if self.counts is None else self.counts)
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether no number was infinite or NaN."""
+        return math.isfinite(self.least) and math.isfinite(self.most)
 
     @property
     def channel_means(self) -> Numbers | None:
@@ -100,10 +106,10 @@ def scale_of(seen: Seen, method: str) -> Scale:
 def between(least: float, most: float) -> Scale:
     """The scale whose 256 numbers go from `least`, or 0, to `most`, or 0."""
     least, most = min(least, 0.0), max(most, 0.0)
-    scale = float(np.float32((most - least) / LEVELS))
+    scale = float(np.float32((most - least) / LAST_LEVEL))
     if scale <= np.finfo(np.float32).tiny:
         return Scale(1.0, 0)
-    return Scale(scale, int(np.clip(round(-least / scale), 0, LEVELS)))
+    return Scale(scale, int(np.clip(round(-least / scale), 0, LAST_LEVEL)))
 
 
 def _all(seen: Seen) -> tuple[float, float]:

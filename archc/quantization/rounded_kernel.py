@@ -8,8 +8,9 @@ through Weight Equalization and Bias Correction, 2019, section 4.2; ONNX `QLinea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+import math
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from archc.graph.weight import WeightSource
 from archc.onnx_io.model import InitializerDef
 from archc.quantization.ranges import Numbers, Scale
 from archc.quantization.rounding_up import rounded_together
+from archc.quantization.units import Unit
 from archc.weights.conversion import whole
 
 _LIMIT = 127
@@ -30,14 +32,12 @@ class RoundedKernel(NamedTuple):
     Attributes:
         scales: one for each output, float32.
         kernel: the source of the int8 kernel.
-        bias: the int32 bias, little-endian.
-        noise: the mean squared error of the kernel over its mean square.
+        bias: the int32 bias, little-endian; None where there is none, and nothing to correct.
     """
 
     scales: NDArray[np.float32]
-    kernel: RoundedSource | Levels
-    bias: bytes
-    noise: float
+    kernel: RoundedSource | HeldSource
+    bias: bytes | None
 
 
 class RoundedSource(NamedTuple):
@@ -53,14 +53,15 @@ class RoundedSource(NamedTuple):
         return "int8"
 
     def chunks(self, dtype: str) -> Iterator[bytes | memoryview]:
-        """The elements in C order; memory follows the kernel."""
+        """The elements in C order; memory follows the chunks of the kernel."""
         assert dtype == self.dtype
-        levels = _levels(_array(self.source, self.shape), self.scales).astype(np.int8)
-        yield levels.reshape(-1).view(np.uint8).data
+        for at, rows in _rows(self.source, self.shape):
+            levels = _nearest(rows, self.scales[at : at + len(rows), None]).astype(np.int8)
+            yield levels.reshape(-1).view(np.uint8).data
 
 
-class Levels(NamedTuple):
-    """The source of a small int8 kernel whose levels are at hand."""
+class HeldSource(NamedTuple):
+    """The source of a small int8 kernel that is at hand."""
 
     data: bytes
     shape: tuple[int, ...]
@@ -76,63 +77,130 @@ class Levels(NamedTuple):
         yield self.data
 
 
-def rounded_kernel(
-    kernel: InitializerDef,
-    bias: InitializerDef | None,
-    scale: Scale,
-    groups: int,
-    means: Numbers | None,
-    covariance: Numbers | None = None,
-) -> RoundedKernel:
-    """A kernel [out, in/groups, …] and its bias [out] in integers.
+class _Rounded(NamedTuple):
+    """An int8 kernel, and what rounding adds to each output where inputs are at their means."""
+
+    source: RoundedSource | HeldSource
+    moved: Numbers
+
+
+@final
+class Kernels:
+    """Rounds the kernels of a model, each of them once for the same scales.
 
     Args:
-        kernel: its float32 initializer.
-        bias: that of the bias, if there is one.
-        scale: the scale of what it takes.
-        groups: the parts into which its channels fall.
-        means: the mean of each input channel, for the correction of the bias.
-        covariance: that of the numbers that an output is a sum over, for the choice of levels.
+        means: the mean of each channel of values that kernels take; none leaves biases as they are.
+        covariances: how what small kernels see varies together, by the kernel's output; without,
+            weights are rounded to the nearest level.
     """
-    numbers = _array(kernel.source, kernel.dims)
-    shift = np.zeros(len(numbers))
-    if bias is not None:
-        shift = _array(bias.source, bias.dims).reshape(-1).astype(np.float64)
-    largest = np.abs(numbers).reshape(len(numbers), -1).max(axis=1).astype(np.float64)
+
+    def __init__(
+        self,
+        means: Mapping[str, Numbers] | None = None,
+        covariances: Mapping[str, Numbers] | None = None,
+    ) -> None:
+        self._means = means or {}
+        self._covariances = covariances or {}
+        self._largest: dict[str, Numbers] = {}
+        self._rounded: dict[tuple[str, bytes], _Rounded] = {}
+
+    def rounded(
+        self, unit: Unit, kernel: InitializerDef, bias: InitializerDef | None, scale: Scale
+    ) -> RoundedKernel:
+        """A kernel [out, in/groups, …] and its bias [out] in integers.
+
+        Args:
+            unit: the operator.
+            kernel: its float32 initializer.
+            bias: that of the bias, if there is one.
+            scale: the scale of what it takes.
+        """
+        shift = np.zeros(kernel.dims[0])
+        if bias is not None:
+            shift = _array(bias.source, bias.dims).reshape(-1).astype(np.float64)
+        scales = _scales(self._largest_of(kernel), shift, scale)
+        means = self._means_of(unit, kernel)
+        key = unit.node.outputs[0], scales.tobytes()
+        if key not in self._rounded:
+            covariance = self._covariances.get(unit.node.outputs[0])
+            self._rounded[key] = _rounded(kernel, scales, means, covariance)
+        found = self._rounded[key]
+        if bias is None and means is None:
+            return RoundedKernel(scales, found.source, None)
+        levels = np.rint((shift - found.moved) / (scale.scale * scales.astype(np.float64)))
+        whole_bias = np.clip(levels, -_BIAS_LIMIT, _BIAS_LIMIT).astype("<i4")
+        return RoundedKernel(scales, found.source, whole_bias.tobytes())
+
+    def _means_of(self, unit: Unit, kernel: InitializerDef) -> Numbers | None:
+        """The means [groups, in/groups] of what a kernel takes, where they are known."""
+        means = self._means.get(unit.inputs[0])
+        if means is None or len(means) != kernel.dims[1] * unit.groups:
+            return None
+        by_group: Numbers = means.reshape(unit.groups, -1)
+        return by_group
+
+    def _largest_of(self, kernel: InitializerDef) -> Numbers:
+        """The largest absolute weight of each output."""
+        if kernel.name not in self._largest:
+            found = [np.abs(rows).max(axis=1) for _, rows in _rows(kernel.source, kernel.dims)]
+            self._largest[kernel.name] = np.concatenate(found).astype(np.float64)
+        return self._largest[kernel.name]
+
+
+def _scales(largest: Numbers, shift: Numbers, scale: Scale) -> NDArray[np.float32]:
+    """The scale of each output, for its largest weight and its bias."""
     least = np.abs(shift) / scale.scale / _BIAS_LIMIT  # else the bias would not fit
     scales = np.maximum(largest / _LIMIT, np.maximum(least, np.finfo(np.float32).tiny))
-    scales = np.where(largest > 0, scales, np.maximum(least, 1.0)).astype(np.float32)
-    source: RoundedSource | Levels = RoundedSource(kernel.source, kernel.dims, scales)
-    levels = _levels(numbers, scales)
+    return np.where(largest > 0, scales, np.maximum(least, 1.0)).astype(np.float32)
+
+
+def _rounded(
+    kernel: InitializerDef,
+    scales: NDArray[np.float32],
+    means: Numbers | None,
+    covariance: Numbers | None,
+) -> _Rounded:
+    source: RoundedSource | HeldSource = RoundedSource(kernel.source, kernel.dims, scales)
+    together: NDArray[np.float32] | None = None
     if covariance is not None:
-        flat = numbers.reshape(len(numbers), -1).astype(np.float64)
-        levels = rounded_together(flat, scales.astype(np.float64), covariance, _LIMIT)
-        levels = levels.reshape(kernel.dims)
-        source = Levels(levels.astype(np.int8).tobytes(), kernel.dims)
-    along = scales.reshape(-1, *[1] * (numbers.ndim - 1))
-    error = levels * along - numbers
-    if means is not None:
-        shift = shift - _moved(error, means, groups)
-    units = scale.scale * scales.astype(np.float64)
-    whole_bias = np.clip(np.rint(shift / units), -_BIAS_LIMIT, _BIAS_LIMIT).astype("<i4")
-    power = float((numbers.astype(np.float64) ** 2).mean()) or 1.0
-    noise = float((error.astype(np.float64) ** 2).mean()) / power
-    return RoundedKernel(scales, source, whole_bias.tobytes(), noise)
+        weights = _array(kernel.source, kernel.dims).reshape(len(scales), -1).astype(np.float64)
+        together = rounded_together(weights, scales.astype(np.float64), covariance, _LIMIT)
+        source = HeldSource(together.astype(np.int8).tobytes(), kernel.dims)
+    moved = np.zeros(len(scales))
+    if means is None:
+        return _Rounded(source, moved)
+    positions = math.prod(kernel.dims[2:])
+    group = np.arange(len(scales)) // (len(scales) // len(means))
+    for at, rows in _rows(kernel.source, kernel.dims):
+        here = slice(at, at + len(rows))
+        along = scales[here, None]
+        levels = _nearest(rows, along) if together is None else together[here]
+        error = (levels * along - rows).reshape(len(rows), -1, positions)
+        by_channel = error[..., 0] if positions == 1 else error.sum(axis=2, dtype=np.float64)
+        moved[here] = np.einsum("oc,oc->o", by_channel, means[group[here]])
+    return _Rounded(source, moved)
 
 
-def _levels(numbers: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.float32]:
-    along = scales.reshape(-1, *[1] * (numbers.ndim - 1))
-    levels: NDArray[np.float32] = np.clip(np.rint(numbers / along), -_LIMIT, _LIMIT)
+def _nearest(rows: NDArray[np.float32], scales: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The nearest levels of weights [some, d] with a scale for each row."""
+    levels: NDArray[np.float32] = np.clip(np.rint(rows / scales), -_LIMIT, _LIMIT)
     return levels
 
 
-def _moved(error: NDArray[np.float32], means: Numbers, groups: int) -> Numbers:
-    """What an error of the kernel adds to each output, where inputs are at their means."""
-    by_channel = error.reshape(*error.shape[:2], -1).sum(axis=2, dtype=np.float64)
-    out = len(by_channel) // groups
-    wanted = means.reshape(groups, -1)[np.arange(len(by_channel)) // out]
-    moved: Numbers = (by_channel * wanted).sum(axis=1)
-    return moved
+def _rows(
+    source: WeightSource | bytes, dims: tuple[int, ...]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """The weights of some outputs [some, in/groups · …] at a time, with the first one's number."""
+    count = math.prod(dims[1:])
+    at, left = 0, bytearray()
+    for chunk in [source] if isinstance(source, bytes) else source.chunks("float32"):
+        left += chunk
+        ready = len(left) // (4 * count)
+        if ready:
+            rows = np.frombuffer(bytes(left[: 4 * count * ready]), "<f4").reshape(ready, count)
+            del left[: 4 * count * ready]
+            yield at, rows
+            at += ready
 
 
 def _array(source: WeightSource | bytes, dims: tuple[int, ...]) -> NDArray[np.float32]:

@@ -1,36 +1,31 @@
 """Samples: pictures of a folder, prepared as the spec says, or arrays of an `.npz` file.
 
 One in four is held back: what ranges were chosen from says too little about what they do to others.
+Where a share is demanded that so few cannot show, up to every second one is.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
-from archc.quantization.observe import Sample
-from archc.runtime.answers import read_answers
+from archc.quantization.observe import spread
+from archc.quantization.running import Sample
+from archc.quantization.sample_arrays import Found, how_to_write, sample_arrays
+from archc.runtime.given_file import PICTURE_SUFFIXES
 from archc.runtime.image_tensor import to_tensor
 from archc.runtime.metadata import ModelRecord
-from archc.runtime.model_input import ModelInput
 from archc.weights.checkpoint import file_place
-from archc.weights.shown import shown
+from archc.weights.shown import listed, shown
 
 NO_SAMPLES = Rule(
     "quantize/no-samples",
     "there are no samples to choose ranges from",
     "Eight bits hold 256 numbers: which ones, only inputs like those of later use can tell.",
-)
-WRONG_SAMPLES = Rule(
-    "quantize/wrong-samples",
-    "samples are not what the network takes",
-    "Ranges are chosen by running the network on samples, so they must be inputs of it.",
 )
 NO_PREPROCESS = Rule(
     "quantize/no-preprocess",
@@ -39,91 +34,123 @@ NO_PREPROCESS = Rule(
 )
 
 HELD_BACK = 4
-"""One in so many samples is held back."""
+"""One in so many samples is held back, where that is enough."""
 
-_FEWEST_TO_HOLD_BACK = 8
+FEWEST_TO_HOLD_BACK = 8
+"""Of fewer samples none is held back."""
+
+MOST_SAMPLES = 512
+"""More samples are not kept: they are held in memory, and ranges hardly change with them."""
+
+_LARGEST_NEED = 100
+"""Samples held back that are enough for any share."""
+
 _HIDDEN = "."
 
 
 class Samples(NamedTuple):
-    """Samples that ranges are chosen from, and those that were held back."""
+    """Samples that ranges are chosen from, those that were held back, and what was passed over."""
 
     seen: tuple[Sample, ...]
     held_back: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
 
 
-def read_samples(path: Path, record: ModelRecord, reporter: Reporter) -> Samples | Failed:
-    """The samples of a folder of pictures or of an `.npz` file, each input [N, …] by its name.
+def fewest_held_back(share: float) -> int:
+    """How many samples held back can show a share: of fewer, one less is below it already.
 
-    Reports: quantize/no-samples, quantize/wrong-samples, quantize/no-preprocess, and what the
-        readers of pictures and of arrays report.
+    A share above 0.99 would take more and more, and 1 infinitely many; 100 are taken to do.
+
+    >>> [fewest_held_back(share) for share in (0, 0.5, 0.9, 0.99, 1)]
+    [1, 2, 10, 100, 100]
     """
-    found = _pictures(path, record, reporter) if path.is_dir() else _arrays(path, record, reporter)
+    if share >= 1:
+        return _LARGEST_NEED
+    # 1 / (1 - 0.9) is a little more than 10 in float64.
+    return min(_LARGEST_NEED, math.ceil(round(1 / (1 - share), 6)))
+
+
+def read_samples(
+    path: Path, record: ModelRecord, reporter: Reporter, *, least: float | None = None
+) -> Samples | Failed:
+    """The samples of a folder of pictures or of an `.npz` file, each input (1, …) by its name.
+
+    Args:
+        path: the folder or the file.
+        record: what the model takes, and how pictures become that.
+        reporter: told what is wrong.
+        least: the share of equal classes that is demanded, which may take more held back.
+
+    Reports: run/no-such-file, quantize/no-samples, quantize/wrong-samples, quantize/no-preprocess,
+        and what the reader of pictures reports.
+    """
+    notes: list[str] = []
+    if path.is_dir():
+        found = _pictures(path, record, notes, reporter)
+    else:
+        found = sample_arrays(path, record.inputs, MOST_SAMPLES, reporter)
     if isinstance(found, Failed):
         return FAILED
-    if not found:
+    kept = found.kept
+    if not kept:
         helps = ("give a folder of pictures, or an `.npz` file of inputs",)
         message = f"`{shown(str(path))}` holds no samples"
-        return reporter.error(NO_SAMPLES, message, file_place(str(path)), helps=helps)
-    if len(found) < _FEWEST_TO_HOLD_BACK:
-        return Samples(tuple(found), ())
-    kept = tuple(s for number, s in enumerate(found, 1) if number % HELD_BACK)
-    return Samples(kept, tuple(found[HELD_BACK - 1 :: HELD_BACK]))
+        place = file_place(str(path))
+        return reporter.error(NO_SAMPLES, message, place, notes=notes, helps=helps)
+    if found.total > len(kept):
+        notes.append(
+            f"{len(kept)} of {found.total:,} samples are used, evenly spread: more would take "
+            "memory and change ranges little"
+        )
+    if len(kept) < FEWEST_TO_HOLD_BACK:
+        return Samples(tuple(kept), (), tuple(notes))
+    needed = 1 if least is None else fewest_held_back(least)
+    each = min(HELD_BACK, max(2, len(kept) // needed))
+    seen = tuple(sample for number, sample in enumerate(kept, 1) if number % each)
+    return Samples(seen, tuple(kept[each - 1 :: each]), tuple(notes))
 
 
-def _pictures(folder: Path, record: ModelRecord, reporter: Reporter) -> list[Sample] | Failed:
+def _pictures(
+    folder: Path, record: ModelRecord, notes: list[str], reporter: Reporter
+) -> Found | Failed:
     place = file_place(str(folder))
-    if record.preprocess is None or len(record.inputs) != 1:
-        why = "the spec has no `preprocess`" if len(record.inputs) == 1 else "it has several inputs"
+    if len(record.inputs) != 1:
+        names = listed([entry.name for entry in record.inputs])
+        message = f"pictures cannot be made inputs: the network has several, {names}"
+        helps = (f"write an `.npz` file of inputs: `{how_to_write(record.inputs)}`",)
+        return reporter.error(NO_PREPROCESS, message, place, helps=helps)
+    if record.preprocess is None:
+        message = "pictures cannot be made inputs: the spec has no `preprocess`"
         helps = ("add `preprocess` to the spec, or give inputs as an `.npz` file",)
-        message = f"pictures cannot be made inputs: {why}"
         return reporter.error(NO_PREPROCESS, message, place, helps=helps)
     (target,) = record.inputs
-    samples: list[Sample] = []
+    paths: list[Path] = []
+    others: list[str] = []
     for path in _files(folder):
+        if path.suffix.lower() in PICTURE_SUFFIXES:
+            paths.append(path)
+        else:
+            others.append(str(path.relative_to(folder)))
+    if others:
+        notes.append(f"no pictures by their names, and passed over: {listed(others)}")
+    kept: list[Sample] = []
+    for path in spread(paths, MOST_SAMPLES):
         tensor = to_tensor(path, record.preprocess, target, reporter)
         if not isinstance(tensor, Failed):
-            samples.append({target.name: tensor[None]})
-    return FAILED if reporter.has_errors else samples
+            kept.append({target.name: tensor[None]})
+    return FAILED if reporter.has_errors else Found(kept, len(paths))
 
 
 def _files(folder: Path) -> list[Path]:
-    """The files of a folder and of those in it, but for hidden ones, by name."""
-    found = []
-    for here, folders, names in os.walk(folder):
+    """The files of a folder and of those in it, links followed, but for hidden ones, by name."""
+    found: list[Path] = []
+    entered: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(here)
+        if real in entered:  # a link to where we have been, perhaps above itself
+            folders.clear()
+            continue
+        entered.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith(_HIDDEN))
         found += [Path(here) / name for name in sorted(names) if not name.startswith(_HIDDEN)]
     return found
-
-
-def _arrays(path: Path, record: ModelRecord, reporter: Reporter) -> list[Sample] | Failed:
-    wanted = [entry.name for entry in record.inputs]
-    answers = read_answers(path, wanted, reporter)
-    if isinstance(answers, Failed):
-        return FAILED
-    place, arrays = file_place(str(path)), answers.arrays
-    for entry in record.inputs:
-        fault = _fault(entry.name, arrays.get(entry.name), entry.dtype.value)
-        if fault is None:
-            fault = _misfit(entry, arrays[entry.name].shape[1:])
-        if fault is not None:
-            helps = (f"write it with `numpy.savez(path, {entry.name}=…)`, the batch first",)
-            message = f"`{shown(str(path))}` does not fit the input `{entry.name}`: {fault}"
-            return reporter.error(WRONG_SAMPLES, message, place, helps=helps)
-    counts = {len(arrays[name]) for name in wanted}
-    if len(counts) > 1:
-        message = f"`{shown(str(path))}` has different numbers of samples for its inputs"
-        return reporter.error(WRONG_SAMPLES, message, place)
-    return [{n: arrays[n][i : i + 1] for n in wanted} for i in range(max(counts, default=0))]
-
-
-def _misfit(entry: ModelInput, sizes: tuple[int, ...]) -> str | None:
-    return entry.conflict((*sizes[-1:], *sizes[:-1]) if entry.nhwc else sizes)
-
-
-def _fault(name: str, array: NDArray[np.generic] | None, dtype: str) -> str | None:
-    if array is None:
-        return f"it has no array `{name}`"
-    if array.ndim < 2:
-        return "its array has no batch axis"
-    return f"its elements are {array.dtype}, not {dtype}" if array.dtype.name != dtype else None

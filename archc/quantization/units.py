@@ -9,12 +9,14 @@ Neural Networks, 2018; ONNX Runtime, QDQ format.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from archc.onnx_io.check import value_types
 from archc.onnx_io.constants import unpack_float
-from archc.onnx_io.model import ModelDef, NodeDef
+from archc.onnx_io.encode import encode_structure
+from archc.onnx_io.model import ELEMENT_TYPES, ModelDef, NodeDef
 from archc.quantization.ramps import is_ramp
 from archc.rewrites.operators import Operators
 from archc.shapes.tensor_type import DType
@@ -67,6 +69,13 @@ class Unit:
         """The operator's name."""
         return self.node.name
 
+    @property
+    def groups(self) -> int:
+        """The parts into which the channels of a kernel fall."""
+        groups = self.node.attributes.get("group", 1)
+        assert isinstance(groups, int)
+        return groups
+
 
 def units_of(model: ModelDef, *, is_portable: bool = False) -> tuple[Unit, ...]:
     """The operators of a model that may run in eight bits, in order.
@@ -76,20 +85,49 @@ def units_of(model: ModelDef, *, is_portable: bool = False) -> tuple[Unit, ...]:
         is_portable: whether ramps stay operators of their own.
     """
     operators = Operators(model)
+    others = _not_float32(model)
     found: list[Unit] = []
     clamps: set[str] = set()
     for node in operators:
         if node.outputs[0] in clamps:
             continue
         unit = _unit(operators, node)
-        if unit is not None and not is_portable and is_ramp(operators, node):
-            unit = replace(unit, kind="ramp")
-        if unit is None:
+        if unit is None or others.intersection((*unit.inputs, unit.output)):
             continue
+        if not is_portable and is_ramp(operators, node) and _has_own_scale(operators, node):
+            unit = replace(unit, kind="ramp")
         if unit.clamp is not None:
             clamps.add(unit.clamp.outputs[0])
         found.append(unit)
-    return tuple(found)
+    return worthwhile(found)
+
+
+def _not_float32(model: ModelDef) -> set[str]:
+    """The values of other element types, such as the bytes of a picture."""
+    known = value_types(encode_structure(model))
+    return {name for name, (code, _) in known.items() if code != ELEMENT_TYPES[DType.FLOAT32]}
+
+
+def worthwhile(units: Iterable[Unit]) -> tuple[Unit, ...]:
+    """The operators without those that gain nothing in eight bits.
+
+    What moves elements or cuts them off is as fast in float: it goes in eight bits only where an
+    operator that computes does so before or behind it, or before or behind others like it.
+    """
+    found = tuple(units)
+    reached = {
+        value
+        for unit in found
+        if unit.kind not in ("passing", "clamp")
+        for value in (*unit.inputs, unit.output)
+    }
+    light = [unit for unit in found if unit.kind in ("passing", "clamp")]
+    # They form trees: once down, then up to the roots, then down all other branches.
+    for unit in (*light, *reversed(light), *light):
+        ends = {*unit.inputs, unit.output}
+        if reached & ends:
+            reached |= ends
+    return tuple(unit for unit in found if reached.issuperset((*unit.inputs, unit.output)))
 
 
 def _unit(operators: Operators, node: NodeDef) -> Unit | None:
@@ -111,6 +149,19 @@ def _unit(operators: Operators, node: NodeDef) -> Unit | None:
     if clamp is None:
         return Unit(node, kind, inputs, node.outputs[0])
     return Unit(node, kind, inputs, clamp.outputs[0], clamp)
+
+
+def _has_own_scale(operators: Operators, node: NodeDef) -> bool:
+    """Whether the scale of what a node takes can be chosen for it alone.
+
+    What moves elements gives on the scale of what it takes, the range of a clamp ends at 0, and a
+    ramp gives numbers from 0 to 1 on a scale of its own.
+    """
+    giver = operators.giver(node.inputs[0])
+    if giver is None:
+        return True
+    is_ruled = _KINDS.get(giver.op_type) == "passing" or giver.op_type == "HardSigmoid"
+    return not is_ruled and not is_clamp(operators, giver)
 
 
 def _clamp_behind(operators: Operators, node: NodeDef) -> NodeDef | None:

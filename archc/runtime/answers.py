@@ -39,6 +39,7 @@ ANSWERS_TOO_LARGE = Rule(
 MAX_ARRAY_BYTES = 1 << 30
 """The largest array that is read, unpacked."""
 
+_WRITE = "write it with `numpy.savez(path, input=…, logits=…)`"
 _NUMBERS = re.compile(r"[<>|=](?:b1|[iu][1248]|f[248])")
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -52,12 +53,12 @@ class Answers:
     names: tuple[str, ...]
 
 
-class _MalformedError(Exception):
-    pass
+class ArraysError(Exception):
+    """A file does not give its arrays; the text says why."""
 
 
-class _TooLargeError(Exception):
-    pass
+class ArraysTooLargeError(ArraysError):
+    """An array of a file is larger than `MAX_ARRAY_BYTES`."""
 
 
 def read_answers(path: Path, wanted: Collection[str], reporter: Reporter) -> Answers | Failed:
@@ -65,8 +66,29 @@ def read_answers(path: Path, wanted: Collection[str], reporter: Reporter) -> Ans
 
     Reports: run/no-such-file, verify/not-answers, verify/answers-too-large.
     """
-    if isinstance(failed := check_file(path, reporter), Failed):
+    if isinstance(failed := check_file(path, reporter, otherwise=_WRITE), Failed):
         return failed
+    try:
+        return read_arrays(path, wanted)
+    except ArraysTooLargeError as error:
+        helps = ("give fewer samples: the first axis is the batch",)
+        return reporter.error(ANSWERS_TOO_LARGE, str(error), file_place(str(path)), helps=helps)
+    except ArraysError as error:
+        return reporter.error(
+            NOT_ANSWERS,
+            f"`{shown(str(path))}` is no file of answers",
+            file_place(str(path)),
+            notes=(str(error),),
+            helps=(_WRITE,),
+        )
+
+
+def read_arrays(path: Path, wanted: Collection[str]) -> Answers:
+    """The arrays of these names in an `.npz` file, as many of them as it holds.
+
+    Raises:
+        ArraysError: it is no such file, or an array in it is too large.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive)
@@ -76,23 +98,12 @@ def read_answers(path: Path, wanted: Collection[str], reporter: Reporter) -> Ans
                 if name in wanted
             }
             return Answers(path, arrays, tuple(members))
-    except _TooLargeError as error:
-        helps = ("give fewer samples: the first axis is the batch",)
-        return reporter.error(ANSWERS_TOO_LARGE, str(error), file_place(str(path)), helps=helps)
-    except _MalformedError as error:
-        why = str(error)
     except zipfile.BadZipFile as error:
         why = f"it is no zip file, or a broken one: {shown(str(error)).lower()}"
+        raise ArraysError(why) from error
     # An encrypted member is a RuntimeError, a newer kind of zip a NotImplementedError.
     except (OSError, EOFError, RuntimeError, ValueError, zlib.error) as error:
-        why = shown(str(error))
-    return reporter.error(
-        NOT_ANSWERS,
-        f"`{shown(str(path))}` is no file of answers",
-        file_place(str(path)),
-        notes=(why,),
-        helps=("write it with `numpy.savez(path, input=…, logits=…)`",),
-    )
+        raise ArraysError(shown(str(error))) from error
 
 
 def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -100,26 +111,26 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name in members:
-            raise _MalformedError(f"`{shown(name)}` stands in it twice")
+            raise ArraysError(f"`{shown(name)}` stands in it twice")
         members[name] = info
     return members
 
 
 def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[np.generic]:
     if info.compress_type not in _COMPRESSIONS:
-        raise _MalformedError(f"`{shown(name)}` is compressed in a way that numpy does not use")
+        raise ArraysError(f"`{shown(name)}` is compressed in a way that numpy does not use")
     with archive.open(info) as stream:
         shape, is_fortran, dtype = _header(stream, name)
         size_bytes = math.prod(shape) * dtype.itemsize
         if size_bytes > MAX_ARRAY_BYTES:
-            raise _TooLargeError(
+            raise ArraysTooLargeError(
                 f"`{shown(name)}` has {size_bytes} bytes, and at most {MAX_ARRAY_BYTES} are read"
             )
         if info.file_size < size_bytes:
-            raise _MalformedError(f"`{shown(name)}` declares {size_bytes} bytes and has fewer")
+            raise ArraysError(f"`{shown(name)}` declares {size_bytes} bytes and has fewer")
         data = stream.read(size_bytes)
     if len(data) != size_bytes:
-        raise _MalformedError(f"`{shown(name)}` declares {size_bytes} bytes and has {len(data)}")
+        raise ArraysError(f"`{shown(name)}` declares {size_bytes} bytes and has {len(data)}")
     flat = np.frombuffer(data, dtype)
     return flat.reshape(shape, order="F" if is_fortran else "C").astype(dtype.newbyteorder("="))
 
@@ -128,7 +139,7 @@ def _header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dty
     try:
         header = read_npy_header(stream.read)
     except NpyError as error:
-        raise _MalformedError(f"`{shown(name)}` {error}") from error
+        raise ArraysError(f"`{shown(name)}` {error}") from error
     if _NUMBERS.fullmatch(header.code) is None:
-        raise _MalformedError(f"`{shown(name)}` is no array of numbers: {shown(header.code)}")
+        raise ArraysError(f"`{shown(name)}` is no array of numbers: {shown(header.code)}")
     return header.shape, header.is_fortran, np.dtype(header.code)

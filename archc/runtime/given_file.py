@@ -17,9 +17,20 @@ NO_SUCH_FILE = Rule(
     "Only the file that is named is read; a folder, a pipe or a device is none.",
 )
 
+PICTURE_SUFFIXES = (
+    *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""What the names of pictures in a folder end in, in small letters."""
 
-def check_file(path: Path, reporter: Reporter) -> Failed | None:
+
+def check_file(path: Path, reporter: Reporter, *, otherwise: str = "") -> Failed | None:
     """None where a path is a regular file that may be read.
+
+    Args:
+        path: the file.
+        reporter: told what is wrong.
+        otherwise: what helps where there is no file of a near name.
 
     Reports: run/no-such-file.
     """
@@ -34,4 +45,6 @@ def check_file(path: Path, reporter: Reporter) -> Failed | None:
         message = f"`{shown(str(path))}` may not be read"
     else:
         return None
+    if otherwise and not helps:
+        helps = (otherwise,)
     return reporter.error(NO_SUCH_FILE, message, file_place(str(path)), helps=helps)

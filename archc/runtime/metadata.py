@@ -47,7 +47,7 @@ class PrecisionRecord(NamedTuple):
     """How numbers are rounded in a model.
 
     Attributes:
-        kind: `float16` or `int8`.
+        kind: `fp16` or `int8`.
         method: how ranges were chosen.
         samples: how many samples they were chosen from.
         top_1: the share of samples held back whose class is that of the float model.

@@ -29,6 +29,8 @@ INPUT_TYPE = Rule(
 LONGEST_REASON = 600
 """Characters that are shown of what ONNX Runtime says: the layer and the cause stand at its end."""
 
+_BUILD = "give a built model; `archc build SPEC` makes one"
+
 _DTYPES = {
     "tensor(float)": DType.FLOAT32,
     "tensor(float16)": DType.FLOAT16,
@@ -55,7 +57,7 @@ def open_model(path: Path, reporter: Reporter, *, threads: int = 1) -> Model | F
 
     Reports: run/no-such-file, run/not-a-model, run/input-type.
     """
-    if isinstance(failed := check_file(path, reporter), Failed):
+    if isinstance(failed := check_file(path, reporter, otherwise=_BUILD), Failed):
         return failed
     try:
         session = open_session(path, threads=threads)
@@ -66,7 +68,7 @@ def open_model(path: Path, reporter: Reporter, *, threads: int = 1) -> Model | F
             f"`{shown(str(path))}` cannot be loaded by ONNX Runtime",
             file_place(str(path)),
             notes=(shown(str(error), LONGEST_REASON),),
-            helps=("give a built model; `archc build SPEC` makes one",),
+            helps=(_BUILD,),
         )
     record = parse_metadata(session.get_modelmeta().custom_metadata_map)
     arguments = session.get_inputs()

@@ -20,6 +20,8 @@ RUN_FAILED = Rule(
     "ONNX Runtime stops while it runs a model",
     "The note is ONNX Runtime's own reason, which names the layer by its path in the spec.",
 )
+LESS = "give fewer samples at once, or at a smaller size, where memory or sizes are the reason"
+"""What helps where a model that was loaded cannot be run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ def predict(
             f"`{shown(str(model.path))}` cannot be run on this input",
             file_place(str(model.path)),
             notes=(shown(str(error), LONGEST_REASON),),
+            helps=(LESS,),
         )
 
 

@@ -14,7 +14,7 @@ from archc.diagnostics.nearest import did_you_mean
 from archc.diagnostics.place import Place
 from archc.diagnostics.reporter import Failed, Reporter
 from archc.runtime.answers import Answers, read_answers
-from archc.runtime.difference import NO_BATCH, OutputDifference, difference
+from archc.runtime.difference import NO_BATCH, TOLERANCES, OutputDifference, difference
 from archc.runtime.model import Model
 from archc.runtime.model_input import ModelInput
 from archc.runtime.predict import predict
@@ -74,7 +74,8 @@ def verify(
     The file holds a batch for every input, under its name (or `input`, for a single one), and
     answers under the names of outputs; other arrays are passed over. An input may be channels
     first even where the model takes channels last. The tolerance is a share of an answer's largest
-    magnitude, and follows the output's element type if left out.
+    magnitude. If left out, it is that of float16 for a model that records that it computes in
+    that, and else follows the output's element type.
 
     Reports: run/no-such-file, run/failed, verify/not-answers, verify/answers-too-large,
         verify/missing-input, verify/missing-output, verify/input-shape, verify/input-values,
@@ -94,6 +95,8 @@ def verify(
     actual = predict(model, feeds, reporter)
     if isinstance(actual, Failed):
         return actual
+    if tolerance is None and is_in(model, "fp16"):
+        tolerance = TOLERANCES["float16"]
     differences: list[OutputDifference] = []
     for name, answer in expected.items():
         found = difference(name, answer, actual[name], place, reporter, tolerance=tolerance)
@@ -106,6 +109,12 @@ def verify(
         unanswered=tuple(name for name in model.output_names if name not in expected),
         unused=tuple(name for name in known.names if name not in used),
     )
+
+
+def is_in(model: Model, precision: str) -> bool:
+    """Whether a model records that it was built in a precision, `fp16` or `int8`."""
+    record = model.record.precision
+    return record is not None and record.kind == precision
 
 
 def _expected(

@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.reporter import FAILED, Failed, Reporter
+from archc.runtime.given_file import PICTURE_SUFFIXES
 from archc.weights.checkpoint import file_place
 from archc.weights.shown import shown
 
@@ -38,12 +39,6 @@ NO_PICTURES = Rule(
     "there is no picture to score",
     "An empty folder or list is most often the wrong one.",
 )
-
-SUFFIXES = (
-    *(".bmp", ".gif", ".j2k", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
-    *(".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"),
-)
-"""What the names of pictures in a folder end in, in small letters."""
 
 STANDARD_INPUT = "-"
 LIST_MARK = "@"
@@ -78,7 +73,7 @@ def list_pictures(
             NO_PICTURES,
             f"there is no picture in {names}",
             file_place(given[0] if given else STANDARD_INPUT),
-            helps=(f"in folders, pictures end in {', '.join(SUFFIXES)}",),
+            helps=(f"in folders, pictures end in {', '.join(PICTURE_SUFFIXES)}",),
         )
     return tuple(found)
 
@@ -134,7 +129,7 @@ def _walk(folder: str, refused: list[OSError]) -> Iterator[str]:
     for place, folders, files in os.walk(folder, onerror=refused.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
+            if not name.startswith(".") and os.path.splitext(name)[1].lower() in PICTURE_SUFFIXES:
                 yield os.path.join(place, name)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 
 from tests.cli.conftest import Run
@@ -41,6 +42,7 @@ def test_bench_compares_models_at_every_batch_and_number_of_threads(
     start = {entry["model"]: entry for entry in found["start"]}
     assert set(start) == {"wide.onnx", "tiny.onnx"}
     assert start["wide.onnx"]["start_ratio"]["median"] > 0
+    assert {(entry["threads"], entry["batch"]) for entry in start.values()} == {(1, 1)}
 
 
 def test_bench_shows_a_table(run: Run, models: tuple[Path, Path]) -> None:
@@ -48,7 +50,7 @@ def test_bench_shows_a_table(run: Run, models: tuple[Path, Path]) -> None:
     assert (ran.status, ran.err) == (0, "")
     assert "ratios are those to tiny.onnx" in ran.out
     assert "latency, 1 thread, batch 1, 2 rounds" in ran.out
-    assert "fresh processes" in ran.out
+    assert "fresh processes, 1 thread, batch 1\n" in ran.out
 
 
 def test_bench_of_one_model_has_no_ratios(run: Run, models: tuple[Path, Path]) -> None:
@@ -56,6 +58,39 @@ def test_bench_of_one_model_has_no_ratios(run: Run, models: tuple[Path, Path]) -
     assert ran.status == 0
     assert "ratio" not in ran.out
     assert "fresh processes" not in ran.out
+
+
+def test_bench_adds_the_files_that_weights_lie_in(run: Run, models: tuple[Path, Path]) -> None:
+    """Other programs call them as they like."""
+    model = onnx.load(models[0])
+    onnx.save(
+        model, "outside.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    ran = run("bench", "outside.onnx", "--runs", "1", "--starts", "0", "--format", "json")
+    assert ran.status == 0
+    (found,) = json.loads(ran.out)["models"]
+    both = (Path("outside.onnx"), Path("weights.bin"))
+    assert both[1].stat().st_size > 100
+    assert found["bytes"] == sum(path.stat().st_size for path in both)
+
+
+def test_bench_warns_of_models_that_take_other_inputs(run: Run, models: tuple[Path, Path]) -> None:
+    assert run("build", "lenet5", "-o", "lenet.onnx").status == 0
+    ran = run("bench", models[0], "lenet.onnx", "--runs", "1", "--starts", "0")
+    assert ran.status == 0
+    said = "warning: the models take inputs of other sizes, in numbers a sample: tiny.onnx 144, "
+    assert said + "lenet.onnx 1,024" in " ".join(ran.err.split())
+
+
+def test_the_order_of_axes_is_no_other_size(run: Run, tiny: Path) -> None:
+    for layout in ("nchw", "nhwc"):
+        text = (
+            "archc: 1\nname: net\ninput: {image: {shape: [3, 8, 8], layout: %s}}\nlayers: [relu]\n"
+        )
+        Path(f"{layout}.yaml").write_text(text % layout, encoding="utf-8")
+        assert run("build", f"{layout}.yaml", "-o", f"{layout}.onnx").status == 0
+    ran = run("bench", "nchw.onnx", "nhwc.onnx", "--runs", "1", "--starts", "0")
+    assert (ran.status, ran.err) == (0, "")
 
 
 def test_bench_builds_specs_first(run: Run, tiny: Path) -> None:
@@ -69,8 +104,9 @@ def test_bench_builds_specs_first(run: Run, tiny: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--batch", "1,x"), "`--batch 1,x` is no list of whole numbers"),
-        (("--threads", "0"), "`--threads 0` is no list of whole numbers"),
+        (("--batch", "1,x"), "`--batch 1,x` is no list of whole numbers of 1 or more"),
+        (("--threads", "0"), "`--threads 0` is no list of whole numbers of 1 or more"),
+        (("--vs", "tiny.onnx"), "`--vs tiny.onnx` is the one model that is measured: name another"),
         (("--size", "H"), "`--size H` is no `--size NAME=N`"),
         (("--size", "H=12", "--size", "H=13"), "`--size` gives `H` twice"),
         (("--seconds", "0"), "it is a number of seconds above 0, not `0`"),

@@ -182,6 +182,9 @@ def test_norms_are_folded_again(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
         "  norm2: {batch_norm: {scale: false, eps: 0.01}}\n"
         "  up: {conv_transpose: 6, kernel: 2, groups: 2}\n"
         "  factor: scale\n"
+        "  act: relu\n"
+        "  stays: scale\n"
+        "  bend: tanh\n"
         "  flat: flatten\n"
         "  norm3: batch_norm\n"
         "  fc: {dense: 5}\n",
@@ -210,3 +213,37 @@ def test_norms_are_folded_again(run: Run, tmp_path: Path, monkeypatch: pytest.Mo
     )
     assert ran.status == 1
     assert "missing: `norm1.running_mean`" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('[["conv"', '["conv"'),  # no JSON
+        ('[["conv"', '[["conv",1'),  # of another form
+        ('"conv.weight"', '"other.weight"'),  # of a weight that is not there
+        ("[[0.5]],4", "[[0.5]],3"),  # of other sizes
+    ],
+)
+def test_a_record_of_folds_that_cannot_be_read_is_told(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    """Else a product would be left out without a word: no checkpoint has it."""
+    monkeypatch.chdir(tmp_path)
+    layers = "{conv: {conv: 4, kernel: 3}, half: {multiply: 0.5}}"
+    text = f"archc: 1\nname: net\ninput: {{image: [3, 8, 8]}}\nlayers: {layers}\n"
+    Path("net.yaml").write_text(text, encoding="utf-8")
+    assert run("build", "net.yaml", "-o", "net.onnx").status == 0
+    assert run("build", "net.yaml", "-O0", "-o", "plain.onnx").status == 0
+    model = onnx.load("net.onnx")
+    (record,) = (entry for entry in model.metadata_props if entry.key == "archc.folded")
+    assert before in record.value
+    record.value = record.value.replace(before, after)
+    onnx.save(model, "net.onnx")
+    ran = run("weights", "swap", "net.onnx", "plain.onnx", "-o", "out.onnx")
+    assert ran.status == 1
+    assert "error[weights/folded]: what the model says of its folded weights" in ran.err
+    assert "help: build the model anew" in ran.err
+    ran = run("build", "net.yaml", "--weights", "net.onnx", "-o", "out.onnx")
+    assert ran.status == 1
+    assert "error[weights/folded]" in ran.err
+    assert not Path("out.onnx").exists()

@@ -45,11 +45,22 @@ outputs: {middle: r, end: s}
 """
 
 
+BEYOND = """\
+input: {x: [3, 4, 4]}
+layers:
+  c: {conv: 4, kernel: 3, padding: 1}
+  up: {multiply: 100000.0}
+  down: {multiply: 0.00000001}
+  back: {multiply: 1000.0}
+"""
+"""Two numbers that float16 does not hold, between others that it does."""
+
+
 def halved(folder: Path, text: str, *, outside: bool = False) -> tuple[Built, Built]:
     spec = write_spec(folder, text)
     shapes = {n: w.shape for n, (_, w) in archc.elaborate(spec).owned_weights().items()}
     weights = write_checkpoint(folder, draw_weights(shapes))
-    wanted = Precision("fp16", is_outside=outside)
+    wanted = Precision("fp16", has_half_io=outside)
     small = archc.build_bytes(spec, weights=weights, precision=wanted)
     return Built(archc.build_bytes(spec, weights=weights)), Built(small)
 
@@ -72,7 +83,7 @@ def test_what_needs_range_stays_in_float32(tmp_path: Path, outside: bool) -> Non
     assert "Conv" not in single
     record = parse_metadata(small.metadata).precision
     assert record is not None
-    assert record.kind == "float16"
+    assert record.kind == "fp16"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -109,3 +120,47 @@ def test_a_network_in_float16_is_no_float32(tmp_path: Path) -> None:
         with pytest.raises(archc.SpecError) as caught:
             build(tmp_path, text, precision=wanted)
         assert caught.value.diagnostics[0].rule.slug == "quantize/not-float32"
+
+
+def test_constants_that_float16_does_not_hold_stay_in_float32(tmp_path: Path) -> None:
+    """One to one: folded, the three numbers would be one."""
+    spec = write_spec(tmp_path, BEYOND)
+    weights = write_checkpoint(tmp_path, draw_weights({"c.weight": (4, 3, 3, 3), "c.bias": (4,)}))
+    wanted = Precision("fp16")
+    made = [
+        Built(archc.build_bytes(spec, weights=weights, optimization=0, precision=precision))
+        for precision in (Precision(), wanted)
+    ]
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 4)).astype(np.float32)
+    exact, small = (model.run(x=x)["output"] for model in made)
+    assert np.abs(exact).max() > 0.1
+    assert np.abs(small - exact).max() < CLOSE * np.abs(exact).max()
+    assert made[1].weights["c.weight"].dtype == np.float16
+    kinds = [node.op_type for node in made[1].proto.graph.node]
+    assert kinds == ["Cast", "Conv", "Cast", "Mul", "Mul", "Cast", "Mul", "Cast"]
+
+
+@pytest.mark.parametrize("outside", [False, True])
+def test_bytes_become_float16_at_once(tmp_path: Path, outside: bool) -> None:
+    text = (
+        "input: {image: {shape: [3, 8, 8], dtype: uint8, layout: nhwc}}\n"
+        "layers:\n  c: {conv: 4, kernel: 3}\n"
+    )
+    exact, small = halved(tmp_path, text, outside=outside)
+    check_model(small.content)
+    casts = [node for node in small.proto.graph.node if node.op_type == "Cast"]
+    assert len(casts) == (1 if outside else 2)
+    image = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 3), np.uint8)
+    wanted = exact.run(image=image)["output"]
+    assert np.abs(small.run(image=image)["output"] - wanted).max() < CLOSE * np.abs(wanted).max()
+
+
+def test_a_model_says_what_it_takes(tmp_path: Path) -> None:
+    for outside, kind in ((False, "float32"), (True, "float16")):
+        _, small = halved(tmp_path, TEXT, outside=outside)
+        (entry,) = parse_metadata(small.metadata).inputs
+        assert entry.dtype.value == kind
+        assert entry.shape == (3, 16, 16)
+    text = "input: {x: {shape: [3, 8, 8], dtype: uint8}}\nlayers:\n  c: {conv: 4, kernel: 3}\n"
+    _, small = halved(tmp_path, text, outside=True)
+    assert parse_metadata(small.metadata).inputs[0].dtype.value == "uint8"

@@ -22,9 +22,11 @@ KERNELS = (
     "{depthwise_conv: 3, padding: 1}",
     "{conv: 4, kernel: 1, bias: false}",
 )
+# Without softmax: it makes numbers that are much alike, and kernels take their differences, which
+# are a few levels then, in any way of rounding.
 OTHERS = (
     "relu", "relu6", "silu", "hard_swish", "hard_sigmoid", "sigmoid", "tanh", "leaky_relu",
-    "batch_norm", "softmax", "{max_pool: 2}", "{avg_pool: 2}", "{local_response_norm: 3}",
+    "batch_norm", "{max_pool: 2}", "{avg_pool: 2}", "{local_response_norm: 3}",
     "{add: [[], [relu]]}", "{concat: [[], [relu]]}", "{mul: [[], [global_avg_pool, sigmoid]]}",
     "{multiply: 0.5}", "{pad: 1}",
 )  # fmt: skip
@@ -53,7 +55,7 @@ def test_a_network_keeps_what_it_gives(
     text: str, portable: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("net")
-    pair = both(folder, text, count=6, is_portable=portable, method="minmax")
+    pair = both(folder, text, count=6, is_portable=portable, ranges="minmax")
     check_model(pair.small.content)
     for array in pair.small.run(**pair.samples).values():
         assert np.isfinite(array).all()
@@ -79,7 +81,7 @@ HEAD = "  pool: global_avg_pool\n  flat: flatten\n  fc: {dense: 5}\n"
 @pytest.mark.parametrize("name", WHOLE)
 def test_nothing_is_left_in_float(name: str, tmp_path: Path) -> None:
     text = f"input: {{image: [3, 16, 16]}}\nlayers:\n{WHOLE[name]}{HEAD}"
-    pair = both(tmp_path, text, method="minmax")
+    pair = both(tmp_path, text, ranges="minmax")
     found = optimized(tmp_path, pair.small)
     assert not found.keys() & {"Conv", "Gemm", "Add", "Mul", "Concat", "Relu", "Sigmoid"}
     assert not found.keys() & {"HardSigmoid", "HardSwish", "MatMul", "GlobalAveragePool"}
@@ -118,6 +120,23 @@ FORMS = {
         "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4, kernel: 3}\n  r: relu\n"
         "  d: {conv: 4}\n  h: hard_swish\n  g: hard_sigmoid\n  e: {conv: 2}\n"
         "outputs: {first: r, second: h, third: g, fourth: e}\n"
+    ),
+    "bytes, channels last": (
+        "input: {image: {shape: [3, 16, 16], dtype: uint8, layout: nhwc}}\nlayers:\n"
+        "  c: {conv: 4, kernel: 3}\n  r: leaky_relu\n  d: {conv: 2}\n"
+    ),
+    "a clamp before a ramp": (
+        "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4, kernel: 3}\n  r: relu\n"
+        "  g: hard_sigmoid\n  d: {conv: 2}\n"
+    ),
+    "a pool between a clamp and a ramp": (
+        "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4, kernel: 3}\n  r: relu6\n"
+        "  p: {max_pool: 2}\n  h: hard_swish\n  d: {conv: 2}\n  q: {max_pool: 2}\n"
+        "  g: hard_sigmoid\n  e: {conv: 2}\n"
+    ),
+    "two ramps": (
+        "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4, kernel: 3}\n  g: hard_sigmoid\n"
+        "  h: hard_swish\n  i: hard_sigmoid\n  d: {conv: 2}\n"
     ),
     "an output that goes on": (
         "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4}\n  d: {conv: 4}\n  r: relu\n"

@@ -55,7 +55,7 @@ def test_two_dense_layers_are_the_integers_of_the_formulas(tmp_path: Path) -> No
     weights = draw_weights(shapes)
     x = np.random.default_rng(0).standard_normal((7, 12)).astype(np.float32)
     small = in_eight_bits(
-        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, method="minmax"
+        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, ranges="minmax"
     )
     w = {name: array.astype(np.float64) for name, array in weights.items()}
     exact = x.astype(np.float64)
@@ -83,7 +83,7 @@ def test_ramps_are_right_to_a_step(layer: str, most: float, spread: float, tmp_p
     weights = {"c.weight": one, "c.bias": zero, "d.weight": one, "d.bias": zero}
     x = np.linspace(-spread, spread, 64, dtype=np.float32).reshape(1, 1, 1, 64)
     small = in_eight_bits(
-        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, method="minmax"
+        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, ranges="minmax"
     )
     gate = np.clip(x.astype(np.float64) / 6 + 0.5, 0, 1)
     wanted = gate if layer == "hard_sigmoid" else x * gate
@@ -102,7 +102,7 @@ def test_biases_are_corrected_by_what_rounding_moves(tmp_path: Path) -> None:
     weights = draw_weights({"fc.weight": (32, 256)})
     x = np.random.default_rng(0).uniform(0.5, 1, (32, 256)).astype(np.float32)
     small = in_eight_bits(
-        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, method="minmax"
+        tmp_path, spec, write_checkpoint(tmp_path, weights), {"x": x}, ranges="minmax"
     )
     error = small.run(x=x)["output"] - x @ weights["fc.weight"].T
     assert np.abs(error.mean(axis=0)).mean() < 0.3 * np.abs(error).mean()
@@ -141,7 +141,7 @@ def test_noise_of_first_kernels_is_less_than_with_nearest_levels(tmp_path: Path)
     x = np.clip(np.rint(samples_for(spec, 16)["x"] * 60 + 128), 0, 255)
     x[:2, 0, 0, 0] = 0, 255
     checkpoint = write_checkpoint(tmp_path, weights)
-    small = in_eight_bits(tmp_path, spec, checkpoint, {"x": x}, method="minmax")
+    small = in_eight_bits(tmp_path, spec, checkpoint, {"x": x}, ranges="minmax")
     scale = np.abs(weights["c.weight"]).max(axis=(1, 2, 3), keepdims=True) / 127
     levels = {"c.weight": (np.rint(weights["c.weight"] / scale) * scale).astype(np.float32)}
     exact = Built(archc.build_bytes(spec, weights=checkpoint)).run(x=x)["output"]
@@ -176,7 +176,7 @@ def test_outliers_are_cut_off_where_that_makes_less_error(tmp_path: Path) -> Non
     x[0, 0, 0, 0] = 20
     found: dict[str, Any] = {}
     for method in ("minmax", "percentile", "mse"):
-        small = in_eight_bits(tmp_path, spec, weights, {"x": x}, method=method)
+        small = in_eight_bits(tmp_path, spec, weights, {"x": x}, ranges=method)
         found[method] = float(small.weights["x/scale"])
     assert found["mse"] < 0.8 * found["minmax"]
     assert found["percentile"] < 0.6 * found["minmax"]

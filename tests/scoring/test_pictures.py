@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from archc.runtime.given_file import PICTURE_SUFFIXES
 from archc.runtime.pixels import FORMATS
-from archc.scoring.listing import SUFFIXES
 from tests.scoring.conftest import HELD_OUT, Run, Table, save
 
 DIGIT = HELD_OUT / "0_0078.png"
@@ -29,7 +29,7 @@ def test_every_format_that_is_read_has_a_suffix() -> None:
     from PIL import Image
 
     Image.init()
-    known = {Image.registered_extensions().get(suffix) for suffix in SUFFIXES}
+    known = {Image.registered_extensions().get(suffix) for suffix in PICTURE_SUFFIXES}
     assert known == set(FORMATS)
 
 

@@ -95,3 +95,11 @@ def too_little_agreement(folder: Path) -> Scene:
     wanted = Precision("int8", Path("samples.npz"), min_agreement=0.99)
     judge(result, wanted, reporter)
     return reporter.diagnostics
+
+
+@scenario("quantize/not-finite")
+def not_finite(folder: Path) -> Scene:
+    _write(folder)
+    weight = np.full((3, 4), 3e38, np.float32)
+    write_checkpoint(folder, {"fc.weight": weight, "fc.bias": np.zeros(3, np.float32)})
+    return [*_EIGHT, "--weights", "net.safetensors", "--calibrate", "samples.npz"]

@@ -28,17 +28,19 @@ def measure(ground: Ground) -> Iterator[Figure]:
         exact = ground.built(name)
         words = ("--precision", "int8", "--calibrate", str(samples))
         rounded = ground.built(name, ".int8", *words)
-        stock = {way: quantized(ground, name, way) for way in ("default", "u8s8")}
-        found = ground.bench([rounded, *stock.values()], exact)["latency"]
+        portable = ground.built(name, ".portable", *words, "--portable")
+        ways = {"stock": "default", "stock u8s8": "u8s8"}
+        stock = {word: quantized(ground, name, way) for word, way in ways.items()}
+        found = ground.bench([rounded, portable, *stock.values()], exact)["latency"]
         ours, base = of_model(found, rounded), of_model(found, exact)
         others = ", ".join(
             f"{way} {of_model(found, path)['cpu_ratio']['median']:.3g}"
-            for way, path in stock.items()
+            for way, path in {"portable": portable, **stock}.items()
         )
         figure = of_latency(f"latency, {name} int8 / float32", ours, base, at_most)
         yield Figure(
             figure.name, figure.ours, figure.theirs, figure.ratio, at_most,
-            f"{figure.further}; stock quantiser: {others}",
+            f"{figure.further}; {others}",
         )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ RangesOption: TypeAlias = Annotated[
     typer.Option(
         "--ranges",
         metavar="|".join(RANGES),
-        help="How ranges are chosen; `auto` takes what agrees best on the samples.",
+        help="How ranges are chosen; `auto` takes the way with the least noise on the samples.",
         parser=one_of(*RANGES),
         autocompletion=completing(*RANGES),
         rich_help_panel=_PANEL,
@@ -75,8 +75,8 @@ PortableOption: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--portable",
-        help="Keep hard swish and hard sigmoid as operators of their own in eight bits, for "
-        "runtimes other than ONNX Runtime.",
+        help="Write none but ONNX's own operators in eight bits, hard swish and hard sigmoid as "
+        "such, for runtimes other than ONNX Runtime.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -54,7 +54,7 @@ class Precision(NamedTuple):
         calibrate: the samples that ranges of eight bits are chosen from.
         ranges: how they are chosen: `auto`, `minmax`, `percentile` or `mse`.
         min_agreement: the share of samples held back whose class must stay the same.
-        is_portable: whether hard swish and hard sigmoid stay operators of their own in eight bits.
+        is_portable: whether eight bits take none but ONNX's own operators, for other runtimes.
         has_half_io: whether float16 is what goes in and comes out as well.
         has_costs: whether to try what each operator costs alone in eight bits, demand or not.
     """

@@ -6,4 +6,4 @@ KINDS = ("fp32", "fp16", "int8")
 """The precisions that a model can have."""
 
 RANGES = ("auto", "minmax", "percentile", "mse")
-"""How ranges of eight bits are chosen: by what agrees best, or by one of `ranges.METHODS`."""
+"""How ranges of eight bits are chosen: with the least noise, or by one of `ranges.METHODS`."""

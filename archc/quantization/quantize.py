@@ -22,7 +22,7 @@ from archc.quantization.samples import Samples
 from archc.quantization.units import Unit, rounded_values, units_of
 
 AUTO = "auto"
-"""The method that agrees best on the samples that ranges are chosen from."""
+"""The method with the least noise on samples that ranges are chosen from."""
 
 _COMPARED_ON = 64
 """Samples that methods are compared on."""

@@ -21,9 +21,13 @@ from archc.quantization.ramps import is_ramp
 from archc.rewrites.operators import Operators
 from archc.shapes.tensor_type import DType
 
-Kind: TypeAlias = Literal["kernel", "meeting", "passing", "clamp", "curve", "ramp"]
+Kind: TypeAlias = Literal["kernel", "meeting", "passing", "clamp", "curve", "ramp", "silu"]
 """What an operator is: with a kernel, of several values, one that moves elements, one that cuts
-them off, a function of each, or one that a ramp from 0 to 1 makes: see `ramps`."""
+them off, a function of each, one that a ramp from 0 to 1 makes (see `ramps`), or the product of a
+value and its sigmoid, which is one function in float between eight bits."""
+
+_LIGHT = frozenset(("passing", "clamp", "silu"))
+"""What is as fast in float."""
 
 _KINDS: dict[str, Kind] = {
     "Conv": "kernel",
@@ -82,7 +86,7 @@ def units_of(model: ModelDef, *, is_portable: bool = False) -> tuple[Unit, ...]:
 
     Args:
         model: the model.
-        is_portable: whether ramps stay operators of their own.
+        is_portable: whether ramps stay operators of their own, and SiLUs a sigmoid and a product.
     """
     operators = Operators(model)
     others = _not_float32(model)
@@ -91,11 +95,15 @@ def units_of(model: ModelDef, *, is_portable: bool = False) -> tuple[Unit, ...]:
     for node in operators:
         if node.outputs[0] in clamps:
             continue
+        if not is_portable and is_gate(operators, node):
+            continue
         unit = _unit(operators, node)
         if unit is None or others.intersection((*unit.inputs, unit.output)):
             continue
         if not is_portable and is_ramp(operators, node) and _has_own_scale(operators, node):
             unit = replace(unit, kind="ramp")
+        elif not is_portable and (value := _gated(operators, node)) is not None:
+            unit = Unit(node, "silu", (value,), node.outputs[0])
         if unit.clamp is not None:
             clamps.add(unit.clamp.outputs[0])
         found.append(unit)
@@ -111,17 +119,14 @@ def _not_float32(model: ModelDef) -> set[str]:
 def worthwhile(units: Iterable[Unit]) -> tuple[Unit, ...]:
     """The operators without those that gain nothing in eight bits.
 
-    What moves elements or cuts them off is as fast in float: it goes in eight bits only where an
-    operator that computes does so before or behind it, or before or behind others like it.
+    What moves elements or cuts them off, or is computed in float anyway, goes in eight bits only
+    where an operator that computes does so before or behind it, or before or behind others like it.
     """
     found = tuple(units)
     reached = {
-        value
-        for unit in found
-        if unit.kind not in ("passing", "clamp")
-        for value in (*unit.inputs, unit.output)
+        value for unit in found if unit.kind not in _LIGHT for value in (*unit.inputs, unit.output)
     }
-    light = [unit for unit in found if unit.kind in ("passing", "clamp")]
+    light = [unit for unit in found if unit.kind in _LIGHT]
     # They form trees: once down, then up to the roots, then down all other branches.
     for unit in (*light, *reversed(light), *light):
         ends = {*unit.inputs, unit.output}
@@ -149,6 +154,29 @@ def _unit(operators: Operators, node: NodeDef) -> Unit | None:
     if clamp is None:
         return Unit(node, kind, inputs, node.outputs[0])
     return Unit(node, kind, inputs, clamp.outputs[0], clamp)
+
+
+def is_gate(operators: Operators, node: NodeDef) -> bool:
+    """Whether an operator is the sigmoid of a SiLU, x · sigmoid(x), and nothing else takes it."""
+    if node.op_type != "Sigmoid" or node.domain:
+        return False
+    product = operators.only_taker(node.outputs[0])
+    return (
+        product is not None
+        and product.op_type == "Mul"
+        and {*product.inputs} == {node.inputs[0], node.outputs[0]}
+    )
+
+
+def _gated(operators: Operators, node: NodeDef) -> str | None:
+    """The x of a product that is the SiLU of x; None for any other node."""
+    if node.op_type != "Mul":
+        return None
+    for name in node.inputs:
+        gate = operators.giver(name)
+        if gate is not None and is_gate(operators, gate):
+            return gate.inputs[0]
+    return None
 
 
 def _has_own_scale(operators: Operators, node: NodeDef) -> bool:

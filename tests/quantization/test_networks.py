@@ -144,7 +144,8 @@ FORMS = {
     "silus": (
         "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4}\n  r: relu\n  a: silu\n"
         "  d: {conv: 4}\n  s: {add: [[silu], []]}\n  e: {conv: 4}\n"
-        "  t: {mul: [[silu], [sigmoid]]}\n  f: {conv: 2}\n  g: silu\n  h: silu\noutputs: {first: a, second: h}\n"
+        "  t: {mul: [[silu], [sigmoid]]}\n  f: {conv: 2}\n  g: silu\n  h: silu\n"
+        "outputs: {first: a, second: h}\n"
     ),
     "an output that goes on": (
         "input: {image: [3, 16, 16]}\nlayers:\n  c: {conv: 4}\n  d: {conv: 4}\n  r: relu\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from archc.graph.graph import Graph, Node
-from archc.shapes.size import Size, add, evaluate
+from archc.shapes.size import Size, evaluate
 
 
 def count_parameters(graph: Graph) -> int:
@@ -16,11 +16,6 @@ def count_parameters(graph: Graph) -> int:
 def node_macs(node: Node) -> Size:
     """The multiply-accumulates of a layer a sample, in the symbols of the inputs."""
     return node.layer.macs(node.input_types, node.output)
-
-
-def total_macs(graph: Graph) -> Size:
-    """The multiply-accumulates a sample of all convolutions and dense layers, as a size."""
-    return add(*(node_macs(node) for node in graph.nodes))
 
 
 def count_macs(graph: Graph) -> int:

@@ -9,7 +9,12 @@ import typer
 
 from archc.cli.options import complete_spec, completing, one_of, whole_number
 
-_TARGETS = ("triton", "kserve", "kserve:openvino", "openvino", "mlserver", "web")
+
+def _complete_target(incomplete: str) -> list[str]:
+    from archc.deploy.targets import TARGETS
+
+    return [name for name in (*TARGETS, "kserve:openvino") if name.startswith(incomplete)]
+
 
 Source: TypeAlias = Annotated[
     str | None,
@@ -28,7 +33,7 @@ Target: TypeAlias = Annotated[
         metavar="TARGET",
         help="triton, kserve, openvino, mlserver or web; triton:25.01 is checked for that "
         "release, kserve:openvino serves with OpenVINO.",
-        autocompletion=completing(*_TARGETS),
+        autocompletion=_complete_target,
     ),
 ]
 Out: TypeAlias = Annotated[

@@ -51,19 +51,19 @@ def whole_number(least: int) -> Callable[[str], int]:
     return read
 
 
-def share(text: str) -> float:
-    """A number of at least 0.
+def number(most: float, wanted: str) -> Callable[[str], float]:
+    """What reads a finite number from 0 to `most`, told as `wanted`, or `typer.BadParameter`."""
 
-    Raises:
-        typer.BadParameter: the text is none.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise typer.BadParameter(f"it is a number of at least 0, not `{text}`")
-    return number
+    def read(text: str) -> float:
+        try:
+            found = float(text)
+        except ValueError:
+            found = -1.0
+        if not 0 <= found <= most or found == float("inf"):
+            raise typer.BadParameter(f"it is a number {wanted}, not `{text}`")
+        return found
+
+    return read
 
 
 def one_of(*choices: str) -> Callable[[str], str]:

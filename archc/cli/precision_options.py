@@ -7,26 +7,10 @@ from typing import Annotated, TypeAlias
 
 import typer
 
-from archc.cli.options import completing, one_of
+from archc.cli.options import completing, number, one_of
 from archc.quantization.options import KINDS, RANGES
 
 _PANEL = "Eight and sixteen bits"
-
-
-def agreement_share(text: str) -> float:
-    """A share from 0 to 1.
-
-    Raises:
-        typer.BadParameter: the text is none.
-    """
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise typer.BadParameter(f"it is a number from 0 to 1, such as 0.99, not `{text}`")
-    return number
-
 
 PrecisionOption: TypeAlias = Annotated[
     str,
@@ -67,7 +51,7 @@ MinAgreementOption: TypeAlias = Annotated[
         metavar="SHARE",
         help="The share of held-back samples whose class must stay the same; the layers that cost "
         "most are left in float until it is reached.",
-        parser=agreement_share,
+        parser=number(1, "from 0 to 1, such as 0.99"),
         rich_help_panel=_PANEL,
     ),
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archc.cli.options import TextOrJson, share
+from archc.cli.options import TextOrJson, number
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json
 from archc.cli.terminal import paint, put, say
 from archc.diagnostics.cells import visible
@@ -44,7 +44,7 @@ def verify(
             help="The largest difference allowed, as a share of the largest answer.  [default: "
             "0.0001, and 0.01 in sixteen bits]",
             show_default=False,
-            parser=share,
+            parser=number(math.inf, "of at least 0"),
         ),
     ] = None,
     form: TextOrJson = "text",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from archc.cli.options import TextOrJson, share
+from archc.cli.options import TextOrJson, number
 from archc.cli.progress import Progress
 from archc.cli.report import SPEC_ERRORS, end_on_errors, print_json
 from archc.cli.terminal import put, say
@@ -39,7 +39,7 @@ def diff(
             metavar="X",
             help="The largest absolute difference allowed. With it, element types may differ.",
             show_default=False,
-            parser=share,
+            parser=number(math.inf, "of at least 0"),
         ),
     ] = None,
     form: TextOrJson = "text",

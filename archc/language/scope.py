@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
@@ -12,7 +12,7 @@ from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import ValueId
 from archc.language.spec import Parameter, SpecFile
 from archc.language.tree import Scalar, Tree
-from archc.language.values import Argument, Text, Value
+from archc.language.values import Argument, LayerValue, Text, Value
 from archc.shapes.tensor_type import TensorType
 
 
@@ -137,6 +137,18 @@ def origin_of(text: Text) -> Origin:
     """Where a text was written, which decides what it names."""
     assert isinstance(text.origin, Origin)
     return text.origin
+
+
+def exact(value: Hashable) -> Hashable:
+    """What is equal for equal values of the same types alone, as 1 and 1.0 are not the same."""
+    if isinstance(value, tuple):
+        return tuple(map(exact, value))
+    if isinstance(value, Text):
+        return Text, str(value), origin_of(value).file  # its file says which block it names
+    if isinstance(value, LayerValue):
+        arguments = tuple((name, exact(a.value)) for name, a in value.arguments)
+        return LayerValue, exact(value.name), arguments
+    return type(value), value
 
 
 def _loses(scope: Scope, parts: list[str]) -> bool:

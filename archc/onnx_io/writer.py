@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
-from typing import BinaryIO, NamedTuple, Self, TypeAlias, final
+from typing import BinaryIO, NamedTuple, TypeAlias, final
 
 from archc.diagnostics.diagnostic import Rule
 from archc.diagnostics.errors import InternalError
@@ -168,15 +167,15 @@ def _too_large(length: int, reporter: Reporter, place: Place, *, has_path: bool)
 class _WeightsPass:
     """The one pass over the weights: copies them, takes their digest, tells the progress.
 
-    A large chunk is digested and written by a thread, while the next one is read and folded.
+    A large chunk is digested and written by the thread, while the next one is read and folded.
     """
 
-    def __init__(self, total: int, progress: Progress | None) -> None:
+    def __init__(self, thread: Executor, total: int, progress: Progress | None) -> None:
+        self._thread = thread
         self._total = total
         self._done = 0
         self._progress = progress
         self._hash = hashlib.sha256()
-        self._thread = ThreadPoolExecutor(max_workers=1)
         self._under_way: Future[None] | None = None
 
     def write(self, piece: Piece, file: BinaryIO) -> None:
@@ -184,7 +183,7 @@ class _WeightsPass:
         if isinstance(piece, bytes):
             self._take(piece, file, is_weight=False)
             return
-        self._settle()
+        self.settle()
         self._name(piece)
         length = sum(self._take(chunk, file, is_weight=True) for chunk in _chunks(piece))
         if length != piece.length_bytes:
@@ -197,7 +196,7 @@ class _WeightsPass:
 
         Without its scales and biases, an int8 kernel says nothing.
         """
-        self._settle()
+        self.settle()
         if not any(i.dtype.value == "int8" for i in model.initializers):
             return
         for constant in model.initializers:
@@ -210,7 +209,7 @@ class _WeightsPass:
         self._hash.update(f"{weight.name}\0{weight.dtype.value}\0{dims}\0".encode())
 
     def _take(self, chunk: bytes | memoryview, file: BinaryIO, *, is_weight: bool) -> int:
-        self._settle()
+        self.settle()
         length = memoryview(chunk).nbytes
         if length < _LARGE_BYTES:
             self._put(chunk, file, is_weight=is_weight)
@@ -226,8 +225,12 @@ class _WeightsPass:
             self._hash.update(chunk)
         file.write(chunk)
 
-    def _settle(self) -> None:
-        """Waits for what is under way."""
+    def settle(self) -> None:
+        """Waits for what is under way.
+
+        Raises:
+            OSError: it could not be written.
+        """
         if self._under_way is not None:
             self._under_way.result()
             self._under_way = None
@@ -235,21 +238,8 @@ class _WeightsPass:
     @property
     def digest(self) -> str:
         """The digest of all weights so far."""
-        self._settle()
+        self.settle()
         return self._hash.hexdigest()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._thread.shutdown()
-        if error is None:
-            self._settle()
 
 
 def _chunks(weight: InitializerDef) -> Iterable[bytes | memoryview]:
@@ -265,7 +255,8 @@ def _write_single(
     progress: Progress | None,
 ) -> str:
     """Writes everything into one file and gives the weights' digest."""
-    with _WeightsPass(length, progress) as weights:
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        weights = _WeightsPass(thread, length, progress)
         for piece in encode_model(model, {}):
             weights.write(piece, file)
         weights.add_scales(model)
@@ -292,13 +283,15 @@ def _write_external(
     with ExitStack() as stack:
         data = stack.enter_context(NewFile(data_path))
         new = stack.enter_context(NewFile(path))
-        with _WeightsPass(total, progress) as copied:
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            copied = _WeightsPass(thread, total, progress)
             for gap, weight in zip(gaps, weights, strict=True):
                 copied.write(gap, data.file)
                 copied.write(weight, data.file)
             copied.add_scales(model)
             for piece in [*pieces, _properties(model, digest_key, copied.digest)]:
                 copied.write(piece, new.file)
+            copied.settle()
         # The weights first: a model is never without them.
         data.keep()
         new.keep()

@@ -16,19 +16,11 @@ from numpy.typing import NDArray
 import archc
 from archc.runtime.metadata import parse_metadata
 from tests.packages.building import Built, build, draw_image, write_spec
+from tests.rewrites.networks import AFFINE
 
 TOLERANCE = 1e-5
 """Of the largest number: float32 kernels that are rounded after and not before a product."""
 
-AFFINE = (
-    "batch_norm",
-    "{batch_norm: {scale: false}}",
-    "{batch_norm: {center: false, eps: 0.01}}",
-    "scale",
-    "{multiply: 0.5}",
-    "{shift: -0.25}",
-    "{normalize: {mean: 0.3, std: 2.0}}",
-)
 KERNELS = (
     "{conv: 6, kernel: 3}",
     "{conv: 6, kernel: 1, bias: false}",

@@ -10,13 +10,12 @@ from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Leaf
 from archc.graph.layer import Layer
 from archc.language.arguments import construct
-from archc.language.scope import Context, Flow, Flowing
+from archc.language.scope import Context, Flow, Flowing, exact
 from archc.language.spec import MODIFIERS
 from archc.language.values import Argument, Text, describe
 from archc.stages.elaborate.arguments import collect_arguments
 from archc.stages.elaborate.builder import Typed
 from archc.stages.elaborate.checks import LayerCheck
-from archc.stages.elaborate.replay import exact
 from archc.stages.elaborate.walk import LayerUse, Run, Walk
 
 WRONG_TARGET = Rule(

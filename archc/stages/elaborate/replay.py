@@ -12,9 +12,9 @@ from collections.abc import Hashable, Iterable, Mapping
 from archc.diagnostics.place import Frame, Place
 from archc.diagnostics.reporter import FAILED, Failed
 from archc.graph.graph import Branch, Element, Group, Leaf, Merge, Node, ValueId
-from archc.language.scope import Context, Flow, Flowing, Named, Scope, origin_of
+from archc.language.scope import Context, Flow, Flowing, Named, Scope, exact
 from archc.language.spec import Block
-from archc.language.values import Argument, LayerValue, Text
+from archc.language.values import Argument
 from archc.stages.elaborate.builder import Demand, GraphBuilder
 from archc.stages.elaborate.walk import DEPTH_BOUND, Recording, Run, Walk
 
@@ -27,18 +27,6 @@ def recording_key(
     if not (walk.keeps_blocks and inner.is_certain and isinstance(entry, Flowing)):
         return None
     return block, entry.type, tuple((name, exact(a.value)) for name, a in arguments.items())
-
-
-def exact(value: Hashable) -> Hashable:
-    """What is equal for equal values of the same types alone, as 1 and 1.0 are not the same."""
-    if isinstance(value, tuple):
-        return tuple(map(exact, value))
-    if isinstance(value, Text):
-        return Text, str(value), origin_of(value).file  # its file says which block it names
-    if isinstance(value, LayerValue):
-        arguments = tuple((name, exact(a.value)) for name, a in value.arguments)
-        return LayerValue, exact(value.name), arguments
-    return type(value), value
 
 
 class Recorder:
